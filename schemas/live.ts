@@ -1,0 +1,123 @@
+/**
+ * The live contract: the frames of `GET /ws/events`. Every frame is a JSON text message with a `type`; clients ignore
+ * the types and fields they do not know.
+ */
+import { Type, type Static } from '@sinclair/typebox'
+import { Summary, TimeWindowName } from './analytics.ts'
+import { Event } from './event.ts'
+import { EventPageQuery, filterFields } from './page.ts'
+import { After, Cursor, StringEnum, ref } from './primitives.ts'
+import { receiptFields } from './receipt.ts'
+
+/** What may be wrong with a client frame. The connection stays usable after any of them. */
+export const FRAME_ERROR_CODES = [
+  'invalid_json', 'invalid_frame', 'unknown_type', 'invalid_cursor', 'no_events', 'too_many_events', 'forbidden', 'internal_error'
+] as const
+
+/** Why a stretch of events was not delivered. */
+export const GAP_REASONS = ['too_slow', 'not_retained', 'other_history'] as const
+
+const FrameId = Type.Optional(Type.String({ maxLength: 128, description: 'Chosen by the client, echoed in the answer.' }))
+const recovered = Type.Optional(Type.Boolean({ description: 'Whether the stream goes on right behind the cursor that was given; absent when none was.' }))
+
+export const WelcomeFrame = Type.Object(
+  {
+    type: Type.Literal('welcome'),
+    cursor: Cursor,
+    recovered,
+    heartbeat_seconds: Type.Integer({ description: 'The longest silence to expect.' })
+  },
+  { $id: 'WelcomeFrame', title: 'WelcomeFrame', description: 'The first frame of every connection.' }
+)
+
+export const EventsFrame = Type.Object(
+  { type: Type.Literal('events'), cursor: Cursor, events: Type.Array(ref(Event)) },
+  { $id: 'EventsFrame', title: 'EventsFrame', description: 'The next events in order, at most about 64 KiB; in silence one without events.' }
+)
+
+export const GapFrame = Type.Object(
+  {
+    type: Type.Literal('gap'),
+    reason: StringEnum(GAP_REASONS),
+    after: Type.String({ description: 'The last place that was delivered, or asked for.' }),
+    cursor: Cursor
+  },
+  { $id: 'GapFrame', title: 'GapFrame', description: 'What lies between the two places was not delivered.' }
+)
+
+export const AckFrame = Type.Object(
+  { type: Type.Literal('ack'), id: FrameId, ...receiptFields },
+  { $id: 'AckFrame', title: 'AckFrame', description: 'The receipt of one `publish`, with the verdicts HTTP would give.' }
+)
+
+export const SubscribedFrame = Type.Object(
+  { type: Type.Literal('subscribed'), id: FrameId, cursor: Cursor, recovered },
+  { $id: 'SubscribedFrame', title: 'SubscribedFrame', description: 'The answer to `subscribe` and `unsubscribe`.' }
+)
+
+export const SummaryFrame = Type.Object(
+  { type: Type.Literal('summary'), summary: ref(Summary) },
+  { $id: 'SummaryFrame', title: 'SummaryFrame', description: 'A new summary, to those who watch its window.' }
+)
+
+export const ErrorFrame = Type.Object(
+  { type: Type.Literal('error'), id: FrameId, code: StringEnum(FRAME_ERROR_CODES), detail: Type.String() },
+  { $id: 'ErrorFrame', title: 'ErrorFrame', description: 'A client frame that could not be carried out.' }
+)
+
+export const PublishFrame = Type.Object(
+  { type: Type.Literal('publish'), id: FrameId, events: Type.Array(ref(Event)) },
+  { $id: 'PublishFrame', title: 'PublishFrame', description: 'Events to take; a bare event or array is the same without an id.' }
+)
+
+export const SubscribeFrame = Type.Object(
+  {
+    type: Type.Literal('subscribe'),
+    id: FrameId,
+    event_types: filterFields.event_type,
+    user_ids: filterFields.user_id,
+    after: Type.Optional(After)
+  },
+  { $id: 'SubscribeFrame', title: 'SubscribeFrame', description: 'Replaces the filter, and the place to read on from where `after` is given.', additionalProperties: false }
+)
+
+export const UnsubscribeFrame = Type.Object(
+  { type: Type.Literal('unsubscribe'), id: FrameId },
+  { $id: 'UnsubscribeFrame', title: 'UnsubscribeFrame', description: 'Stops the delivery of events.', additionalProperties: false }
+)
+
+export const WatchFrame = Type.Object(
+  { type: Type.Literal('watch'), id: FrameId, time_window: TimeWindowName },
+  { $id: 'WatchFrame', title: 'WatchFrame', description: 'Asks for summaries of a window, when they change, at most once a second.', additionalProperties: false }
+)
+
+export const UnwatchFrame = Type.Object(
+  { type: Type.Literal('unwatch'), id: FrameId, time_window: TimeWindowName },
+  { $id: 'UnwatchFrame', title: 'UnwatchFrame', description: 'Ends `watch`.', additionalProperties: false }
+)
+
+export const SERVER_FRAMES = [WelcomeFrame, EventsFrame, GapFrame, AckFrame, SubscribedFrame, SummaryFrame, ErrorFrame] as const
+export const CLIENT_FRAMES = [PublishFrame, SubscribeFrame, UnsubscribeFrame, WatchFrame, UnwatchFrame] as const
+
+export const ServerFrame = Type.Unsafe<Static<(typeof SERVER_FRAMES)[number]>>(
+  { $id: 'ServerFrame', title: 'ServerFrame', oneOf: SERVER_FRAMES.map((frame) => ({ $ref: `${frame.$id}#` })) }
+)
+export type ServerFrame = Static<typeof ServerFrame>
+
+export const ClientFrame = Type.Unsafe<Static<(typeof CLIENT_FRAMES)[number]>>(
+  { $id: 'ClientFrame', title: 'ClientFrame', oneOf: CLIENT_FRAMES.map((frame) => ({ $ref: `${frame.$id}#` })) }
+)
+export type ClientFrame = Static<typeof ClientFrame>
+
+export const StreamQuery = Type.Object(
+  { after: EventPageQuery.properties.after, ...filterFields },
+  { additionalProperties: false }
+)
+
+export const LiveQuery = Type.Object(
+  {
+    ...StreamQuery.properties,
+    subscribe: Type.Optional(Type.Boolean({ default: true, description: '`false` for a connection that only publishes.' }))
+  },
+  { additionalProperties: false }
+)

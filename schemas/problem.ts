@@ -1,0 +1,27 @@
+/** The one shape of every error answer: problem details as RFC 9457 has them. */
+import { Type, type Static } from '@sinclair/typebox'
+import { EventError, receiptFields } from './receipt.ts'
+import { ref } from './primitives.ts'
+
+const problemFields = {
+  type: Type.String({ description: '`/problems/<code>`; it can be opened.', format: 'uri-reference' }),
+  title: Type.String({ description: 'The kind of problem, the same for every one of its code.' }),
+  status: Type.Integer({ minimum: 400, maximum: 599, description: 'The HTTP status.' }),
+  code: Type.String({ description: 'The kind of problem, for programs.' }),
+  detail: Type.String({ description: 'What was wrong with this request, for people.' }),
+  request_id: Type.String({ description: 'The id of this request, also in `x-request-id` and in the log.' })
+}
+
+export const Problem = Type.Object(
+  { ...problemFields, errors: Type.Optional(Type.Array(ref(EventError))) },
+  { $id: 'Problem', title: 'Problem', description: 'RFC 9457 problem details.' }
+)
+
+export type Problem = Static<typeof Problem>
+
+export const ReceiptProblem = Type.Object(
+  { ...problemFields, ...receiptFields },
+  { $id: 'ReceiptProblem', title: 'ReceiptProblem', description: 'Problem details together with the receipt of the request.' }
+)
+
+export type ReceiptProblem = Static<typeof ReceiptProblem>

@@ -1,0 +1,128 @@
+/**
+ * The two interfaces that every backend implements, and their contract. The test-suite in `test/backends/suite.ts`
+ * holds each backend to the words on this page.
+ */
+import type { Interval, StoreHealth, Summary, TimeSeries, TimeWindow, UserCounts } from '../../schemas/index.ts'
+import type { Batch } from './batch.ts'
+
+/** The two hands of a clock, both in milliseconds. Passed in, so that a test moves time without waiting. */
+export interface Clock {
+  /** Wall-clock time since 1970; may jump. */
+  wall(): number
+  /** Time since some fixed moment; never goes back. */
+  monotonic(): number
+}
+
+/** Which events a reader wants; both conditions must hold, an absent one always does. */
+export interface Filter {
+  /** Indices into EVENT_TYPES. */
+  types?: ReadonlySet<number>
+  /** User ids. */
+  users?: ReadonlySet<string>
+}
+
+/** Events as they were kept, ready to be sent. */
+export interface Page {
+  /** How many events it holds. */
+  count: number
+  /** Their canonical JSON, separated by commas; the caller's own, it never changes. */
+  bytes: Buffer
+  /** Each event's first byte in `bytes`, then one past the last comma-separated event: event i is `bytes[offsets[i] .. offsets[i+1]-1)`. */
+  offsets: Uint32Array
+  /** The place right behind what was looked at, whether it matched or not. */
+  cursor: string
+  /** Whether more was retained behind `cursor` when the page was made. */
+  hasMore: boolean
+}
+
+/** How much one page may hold. */
+export interface PageLimits {
+  events: number
+  /** At least one event is returned even if it is larger. */
+  bytes: number
+}
+
+/** Why a cursor cannot be read on from. */
+export type LostReason = 'not_retained' | 'other_history'
+
+/** A cursor that no backend ever made. */
+export class InvalidCursorError extends Error {
+  override name = 'InvalidCursorError'
+}
+
+/** A well-formed cursor whose place is gone: what lies behind it can no longer be told whole. */
+export class LostCursorError extends Error {
+  override name = 'LostCursorError'
+  readonly reason: LostReason
+
+  constructor(reason: LostReason) {
+    super(reason === 'not_retained' ? 'the events behind this cursor are no longer retained' : 'this cursor belongs to another history')
+    this.reason = reason
+  }
+}
+
+/** The engine cannot answer now; nothing has changed, the same call may succeed later. [STORE-3] */
+export class StorageUnavailableError extends Error {
+  override name = 'StorageUnavailableError'
+}
+
+/**
+ * Takes events exactly once and hands them out again in order of arrival.
+ *
+ * - *Atomicity.* `append` claims each id and counts its event in one step: no reader, here or in the aggregator, ever
+ *   sees one without the other. [DEDUP-3]
+ * - *Order.* Events of one batch are judged in their order; of one id the first wins, the others are duplicates.
+ *   Contents are not compared. [DEDUP-1]
+ * - *A duplicate is a verdict, not an error*, and changes nothing. So is an unavailable event; it claims nothing.
+ * - *Visibility.* When `append` has resolved, the next summary and the next page include the batch. [ING-2]
+ * - *Now* never goes back. [TIME-3]
+ */
+export interface EventStore {
+  /** The core's now, in milliseconds since 1970. */
+  now(): number
+  /** Judges and takes the events of a batch, writes `batch.verdicts`, and resolves with the cursor right behind it. */
+  append(batch: Batch): Promise<string>
+  /** Writes the verdicts that `append` would, and changes nothing. [ING-4] */
+  check(batch: Batch): Promise<string>
+  /** The cursor right behind the newest event. Cheap. */
+  cursor(): string
+  /** The cursor right before the oldest retained event. */
+  earliest(): string
+  /**
+   * Throws unless one can read on from this cursor.
+   * @throws InvalidCursorError, LostCursorError
+   */
+  assertReadable(cursor: string): void
+  /**
+   * The next events behind a cursor that match the filter. May end early, even empty, after much that does not match.
+   * @throws InvalidCursorError, LostCursorError
+   */
+  read(after: string, filter: Filter, limits: PageLimits): Promise<Page>
+  /** The newest events that match the filter, in order of arrival; looks back a bounded way. */
+  newest(filter: Filter, limits: PageLimits): Promise<Page>
+  /** Calls back, at most once a turn of the event loop, after events have become readable. Returns a function that ends it. */
+  onAppend(listener: () => void): () => void
+  /** What the store says of itself. Cheap. */
+  health(): StoreHealth
+  /** Does a small piece of the upkeep that time brings (expiry); called now and then, also in silence. */
+  maintain(): void
+  /** Flushes and lets go of everything. */
+  close(): Promise<void>
+}
+
+/**
+ * Answers how many, by whom and when. Every figure is exact, and an answer is of one moment: its total, types, hours
+ * and users belong together. [WIN-1 to WIN-4] No answer's cost depends on the number of events. [WIN-5]
+ */
+export interface Aggregator {
+  summary(window: TimeWindow): Promise<Summary>
+  /** The users with the most events, ties by id in the order of their bytes; or just the named ones, in the order given. */
+  users(window: TimeWindow, limit: number, named?: readonly string[]): Promise<UserCounts>
+  timeseries(window: TimeWindow, interval: Interval): Promise<TimeSeries>
+}
+
+/** One backend: both faces of the same data. */
+export interface Backend {
+  store: EventStore
+  aggregator: Aggregator
+}

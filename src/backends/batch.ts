@@ -1,0 +1,93 @@
+/**
+ * A batch: the valid events of one request as a struct of arrays, so that ten thousand events are a handful of typed
+ * arrays and one stretch of bytes instead of ten thousand objects. The ingest path fills it, a backend reads it and
+ * writes one verdict an event; it is reused from request to request.
+ */
+
+/** What became of one event of a batch. */
+export const Verdict = {
+  /** Not judged yet; no event leaves a backend with it. */
+  Pending: 0,
+  /** Taken and counted. */
+  Accepted: 1,
+  /** Taken, but older than any window can reach. [TIME-2] */
+  Late: 2,
+  /** Its id was known. [DEDUP-1] */
+  Duplicate: 3,
+  /** Not taken: its user is not known and no more can be. [DEDUP-4] */
+  UserCapacity: 4,
+  /** Not taken: the engine has no room. [STORE-3] */
+  StorageFull: 5,
+  /** Not taken: the engine cannot be used. [STORE-3] */
+  StorageUnavailable: 6
+} as const
+
+/** One of the values of `Verdict`. */
+export type Verdict = (typeof Verdict)[keyof typeof Verdict]
+
+/** Valid events on their way into a store. Grows to the largest request it has seen. */
+export class Batch {
+  /** How many events it holds. */
+  count = 0
+  /** Where the canonical bytes of the events lie; `start` and `end` are offsets into it. */
+  bytes: Buffer = Buffer.alloc(0)
+  /** Event ids, four big-endian 32-bit words each. */
+  ids: Uint32Array
+  /** Index into EVENT_TYPES. */
+  types: Uint8Array
+  /** Milliseconds since 1970. */
+  times: Float64Array
+  /** First byte of the event's canonical JSON. */
+  start: Uint32Array
+  /** First byte behind the event's canonical JSON. */
+  end: Uint32Array
+  /** First byte of the user id's UTF-8 in `bytes`. */
+  userStart: Uint32Array
+  /** First byte behind the user id's UTF-8. */
+  userEnd: Uint32Array
+  /** Place in the request, from 0. */
+  index: Uint32Array
+  /** One `Verdict` an event, written by the backend. */
+  verdicts: Uint8Array
+  /** The keyed hash of the user id; a backend's own, for whatever it needs it. */
+  userHash: Uint32Array
+
+  constructor(capacity = 16) {
+    this.ids = new Uint32Array(capacity * 4)
+    this.types = new Uint8Array(capacity)
+    this.times = new Float64Array(capacity)
+    this.start = new Uint32Array(capacity)
+    this.end = new Uint32Array(capacity)
+    this.userStart = new Uint32Array(capacity)
+    this.userEnd = new Uint32Array(capacity)
+    this.index = new Uint32Array(capacity)
+    this.verdicts = new Uint8Array(capacity)
+    this.userHash = new Uint32Array(capacity)
+  }
+
+  /** Makes room for one more event. Amortized O(1). */
+  reserve(): void {
+    if (this.count < this.types.length) return
+    const larger = new Batch(this.types.length * 2)
+    larger.ids.set(this.ids)
+    larger.types.set(this.types)
+    larger.times.set(this.times)
+    larger.start.set(this.start)
+    larger.end.set(this.end)
+    larger.userStart.set(this.userStart)
+    larger.userEnd.set(this.userEnd)
+    larger.index.set(this.index)
+    larger.verdicts.set(this.verdicts)
+    larger.userHash.set(this.userHash)
+    const { count, bytes } = this
+    Object.assign(this, larger, { count, bytes })
+  }
+
+  /** Forgets the events and lets go of their bytes. */
+  clear(): void {
+    this.count = 0
+    this.bytes = EMPTY
+  }
+}
+
+const EMPTY = Buffer.alloc(0)
