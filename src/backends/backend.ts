@@ -29,6 +29,8 @@ export interface Page {
   bytes: Buffer
   /** Each event's first byte in `bytes`, then one past the last comma-separated event: event i is `bytes[offsets[i] .. offsets[i+1]-1)`. */
   offsets: Uint32Array
+  /** The place right behind event `index` of the page. */
+  cursorOf(index: number): string
   /** The place right behind what was looked at, whether it matched or not. */
   cursor: string
   /** Whether more was retained behind `cursor` when the page was made. */

@@ -1,0 +1,208 @@
+/**
+ * The data structures of the memory backend as one: judges a batch, claims its ids and counts its events in one
+ * synchronous turn [DEDUP-3], so that nobody ever sees one without the other. It does no I/O and keeps no timer.
+ */
+import {
+  TIME_WINDOWS, type Interval, type StoreHealth, type Summary, type TimeSeries, type TimeWindow, type UserCounts
+} from '../../../schemas/index.ts'
+import type { Clock } from '../backend.ts'
+import { Verdict, type Batch } from '../batch.ts'
+import { CoreClock } from './core-clock.ts'
+import { DedupIndex, HORIZON_MINUTES } from './dedup-index.ts'
+import { EventLog } from './event-log.ts'
+import { KeyedHash } from './keyed-hash.ts'
+import { MinuteWindows } from './minute-windows.ts'
+import { instant, series, summarize, windowBounds } from './summaries.ts'
+import { topUsers } from './top-users.ts'
+import { UserActivity } from './user-activity.ts'
+import { UserTable } from './user-table.ts'
+
+const HOUR = 3_600_000
+
+/** Ids and hour entries that one call may clear away beside its work, at the least: well under a millisecond. */
+const UPKEEP = 2048
+
+/** How much a core may hold. */
+export interface Capacities {
+  /** Event ids. */
+  dedupCapacity: number
+  /** Users. */
+  userCapacity: number
+  /** Bytes of the event log. */
+  logBytes: number
+}
+
+/** See above. */
+export class MemoryCore {
+  readonly log: EventLog
+  readonly #clock: CoreClock
+  readonly #dedup: DedupIndex
+  readonly #windows = new MinuteWindows()
+  readonly #users: UserTable
+  readonly #activity: UserActivity
+
+  constructor(clock: Clock, capacities: Capacities) {
+    this.#clock = new CoreClock(clock)
+    this.#dedup = new DedupIndex(capacities.dedupCapacity, new KeyedHash())
+    this.#users = new UserTable(capacities.userCapacity, new KeyedHash())
+    this.#activity = new UserActivity(this.#users, this.#clock.now())
+    this.log = new EventLog(capacities.logBytes, (user) => {
+      const bytes = Buffer.from(user)
+      return this.#users.hash(bytes, 0, bytes.length)
+    })
+  }
+
+  /** The core's now, in milliseconds since 1970. */
+  now(): number {
+    return this.#clock.now()
+  }
+
+  /** Judges the events of a batch, takes the good ones, and writes their verdicts. */
+  append(batch: Batch): void {
+    const now = this.upkeep(batch.count)
+    const reach = this.#reach()
+    const { ids, times, types, bytes, userStart, userEnd, verdicts } = batch
+    for (let i = 0; i < batch.count; i++) {
+      if (this.#dedup.has(ids, i * 4)) {
+        verdicts[i] = Verdict.Duplicate
+        continue
+      }
+      const hash = batch.userHash[i] = this.#users.hash(bytes, userStart[i], userEnd[i])
+      if (times[i] < reach) {
+        this.#dedup.add()
+        verdicts[i] = Verdict.Late
+        continue
+      }
+      const user = this.#enter(hash, bytes, userStart[i], userEnd[i])
+      if (user < 0) {
+        verdicts[i] = Verdict.UserCapacity
+        continue
+      }
+      this.#dedup.add()
+      this.#windows.see(this.#users.chunkOf(user).lastSeen[this.#users.placeOf(user)], times[i])
+      this.#windows.count(times[i], types[i])
+      this.#activity.count(user, times[i])
+      verdicts[i] = Verdict.Accepted
+    }
+    this.log.append(batch, now)
+  }
+
+  /** Writes the verdicts that `append` would, and changes nothing. [ING-4] */
+  check(batch: Batch): void {
+    this.upkeep(0)
+    const reach = this.#reach()
+    const seen = new Set<string>()
+    const newUsers = new Set<string>()
+    for (let i = 0; i < batch.count; i++) {
+      const id = batch.ids.subarray(i * 4, i * 4 + 4).join()
+      if (seen.has(id) || this.#dedup.has(batch.ids, i * 4)) {
+        batch.verdicts[i] = Verdict.Duplicate
+        continue
+      }
+      if (batch.times[i] < reach) {
+        batch.verdicts[i] = Verdict.Late
+      } else if (this.#wouldEnter(batch, i, newUsers)) {
+        batch.verdicts[i] = Verdict.Accepted
+      } else {
+        batch.verdicts[i] = Verdict.UserCapacity
+        continue
+      }
+      seen.add(id)
+    }
+  }
+
+  /** A summary as of now. */
+  summary(window: TimeWindow, cursor: string): Summary {
+    const now = this.upkeep(0)
+    return summarize(this.#windows, window, now, this.#isExact, cursor)
+  }
+
+  /** A time series as of now. */
+  timeseries(window: TimeWindow, interval: Interval): TimeSeries {
+    return series(this.#windows, window, interval, this.upkeep(0))
+  }
+
+  /** User counts as of now, or undefined while totals are still being brought up to this hour: call again. */
+  users(window: TimeWindow, limit: number, named: readonly string[] | undefined): UserCounts | undefined {
+    const now = this.upkeep(4 * UPKEEP)
+    if (!this.#activity.isSettled) return undefined
+    const w = TIME_WINDOWS.indexOf(window)
+    const ranked = named === undefined
+      ? topUsers(this.#users, w, limit).map(({ user, total }) => ({ user_id: this.#users.name(user).toString(), total, user }))
+      : named.map((name) => this.#lookUp(w, name))
+    return {
+      time_window: window,
+      from: instant(this.#activity.firstHourOf(w) * HOUR),
+      to: instant(windowBounds(this.#windows, window, now).to),
+      users: ranked.map(({ user_id, total, user }) => ({
+        user_id,
+        total_events: total,
+        last_seen: total === 0 ? null : instant(this.#users.chunkOf(user).lastSeen[this.#users.placeOf(user)])
+      }))
+    }
+  }
+
+  /** What the core says of itself. */
+  health(): Omit<StoreHealth, 'kind'> {
+    const oldest = this.log.oldestArrival
+    return {
+      ids: this.#dedup.size,
+      id_capacity: this.#dedup.capacity,
+      dedup_horizon_seconds: this.#dedup.horizonMinutes * 60,
+      exact: this.#isExact,
+      users: this.#users.size,
+      user_capacity: this.#users.capacity,
+      log_bytes: this.log.byteLength,
+      log_capacity_bytes: this.log.capacity,
+      events_retained: this.log.next - this.log.first,
+      oldest_retained: oldest === undefined ? null : instant(oldest)
+    }
+  }
+
+  /** Lets time pass: forgets what is due, so many pieces beside the UPKEEP at a time. Returns now. */
+  upkeep(extra: number): number {
+    const now = this.#clock.now()
+    this.#dedup.advance(now, this.#clock.monotonic(), UPKEEP + 2 * extra)
+    this.#activity.advance(now, UPKEEP + 2 * extra)
+    return now
+  }
+
+  get #isExact(): boolean {
+    return this.#dedup.horizonMinutes >= HORIZON_MINUTES
+  }
+
+  /** The oldest time that some window reaches. [TIME-2] */
+  #reach(): number {
+    return this.#activity.firstHourOf(TIME_WINDOWS.length - 1) * HOUR
+  }
+
+  /** The number of a user, known or new; -1 where no more can be known. */
+  #enter(hash: number, bytes: Uint8Array, start: number, end: number): number {
+    const known = this.#users.find(hash, bytes, start, end)
+    if (known >= 0) return known
+    this.#makeRoom()
+    return this.#users.add(hash, bytes, start, end)
+  }
+
+  /** At capacity, users that are due to be forgotten must not keep new ones out. */
+  #makeRoom(): void {
+    if (this.#users.size >= this.#users.capacity && !this.#activity.isSettled) this.#activity.advance(this.#clock.now(), Infinity)
+  }
+
+  #wouldEnter(batch: Batch, i: number, newUsers: Set<string>): boolean {
+    const { bytes, userStart, userEnd } = batch
+    const hash = this.#users.hash(bytes, userStart[i], userEnd[i])
+    if (this.#users.find(hash, bytes, userStart[i], userEnd[i]) >= 0) return true
+    this.#makeRoom()
+    const name = bytes.toString('utf8', userStart[i], userEnd[i])
+    if (!newUsers.has(name) && this.#users.size + newUsers.size >= this.#users.capacity) return false
+    newUsers.add(name)
+    return true
+  }
+
+  #lookUp(window: number, name: string): { user_id: string, total: number, user: number } {
+    const bytes = Buffer.from(name)
+    const user = this.#users.find(this.#users.hash(bytes, 0, bytes.length), bytes, 0, bytes.length)
+    return { user_id: name, user, total: user < 0 ? 0 : this.#users.chunkOf(user).totals[window][this.#users.placeOf(user)] }
+  }
+}

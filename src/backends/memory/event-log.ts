@@ -1,0 +1,207 @@
+/**
+ * The newest events in order of arrival, as canonical JSON, in a bounded number of bytes. The log is a row of slabs; the
+ * oldest is emptied and used again when there is no room for a new one. An event's position is its number in the order
+ * of arrival, from 0.
+ */
+import type { Filter, PageLimits } from '../backend.ts'
+import type { Batch } from '../batch.ts'
+import { Verdict } from '../batch.ts'
+import { PreparedFilter } from './prepared-filter.ts'
+import { Slab } from './slab.ts'
+
+/** Smallest log, in bytes. */
+export const MIN_LOG_BYTES = 1 << 20
+
+const SMALLEST_SLAB = 1 << 16
+const LARGEST_SLAB = 1 << 20
+
+/** Most events that one filtered read looks at. */
+const SCAN_LIMIT = 1 << 16
+
+/** A stretch of events taken out of the log; `bytes` is the reader's own. */
+export interface Extract {
+  count: number
+  bytes: Buffer
+  offsets: Uint32Array
+  /** The position of each event. */
+  positions: Float64Array
+  /** Position behind what was looked at. */
+  next: number
+}
+
+/** See above. */
+export class EventLog {
+  readonly capacity: number
+  readonly #hashUser: (user: string) => number
+  readonly #slabSize: number
+  readonly #maxSlabs: number
+  readonly #slabs: Slab[] = []
+  readonly #prepared = new WeakMap<Filter, PreparedFilter>()
+  #next = 0
+
+  /**
+   * @param capacity most bytes, from MIN_LOG_BYTES on
+   * @param hashUser the hash of a user id, the same that batches carry
+   */
+  constructor(capacity: number, hashUser: (user: string) => number) {
+    if (!(capacity >= MIN_LOG_BYTES)) throw new RangeError(`an event log takes at least ${MIN_LOG_BYTES} bytes`)
+    this.capacity = capacity
+    this.#hashUser = hashUser
+    this.#slabSize = Math.min(LARGEST_SLAB, Math.max(SMALLEST_SLAB, Math.floor(capacity / 16)))
+    this.#maxSlabs = Math.floor(capacity / Slab.byteLength(this.#slabSize))
+  }
+
+  /** Position of the oldest retained event. */
+  get first(): number {
+    return this.#slabs.length > 0 ? this.#slabs[0].base : this.#next
+  }
+
+  /** Position behind the newest event. */
+  get next(): number {
+    return this.#next
+  }
+
+  /** Bytes taken. */
+  get byteLength(): number {
+    return this.#slabs.length * Slab.byteLength(this.#slabSize)
+  }
+
+  /** When the oldest retained event arrived, or undefined. */
+  get oldestArrival(): number | undefined {
+    return this.#slabs.length > 0 ? this.#slabs[0].arrival : undefined
+  }
+
+  /**
+   * Adds the accepted events of a batch. Events that lie in the batch as they will lie in the log, one byte apart, are
+   * copied as one run: for a minified body without duplicates that is one copy.
+   */
+  append(batch: Batch, now: number): void {
+    let slab = this.#slabs.at(-1)
+    let runStart = 0
+    let runEnd = -1
+    let runTarget = 0
+    for (let i = 0; i < batch.count; i++) {
+      if (batch.verdicts[i] !== Verdict.Accepted && batch.verdicts[i] !== Verdict.Late) continue
+      const start = batch.start[i]
+      const end = batch.end[i]
+      const fits = slab !== undefined && slab.fits(end - start)
+      if (!fits || start !== runEnd + 1) {
+        if (runEnd >= 0) slab!.fill(runTarget, batch.bytes, runStart, runEnd)
+        if (!fits) slab = this.#newSlab(now)
+        runStart = start
+        runTarget = slab!.offsets[slab!.count]
+      }
+      slab!.reserve(end - start, batch.types[i], batch.userHash[i])
+      runEnd = end
+      this.#next++
+    }
+    if (runEnd >= 0) slab!.fill(runTarget, batch.bytes, runStart, runEnd)
+  }
+
+  /** The events from a position on that match; the caller has made sure that it is retained. */
+  read(position: number, filter: Filter, limits: PageLimits): Extract {
+    const reader = new Reader(limits)
+    const scanEnd = Math.min(this.#next, position + SCAN_LIMIT)
+    const prepared = this.#prepare(filter)
+    let next = position
+    for (let s = this.#slabIndex(position); s < this.#slabs.length && next < scanEnd; s++) {
+      const slab = this.#slabs[s]
+      for (let i = next - slab.base; i < slab.count && next < scanEnd; i++) {
+        if (prepared === undefined || prepared.matches(slab, i)) {
+          if (!reader.take(slab, i)) return reader.finish(next)
+        }
+        next++
+      }
+    }
+    return reader.finish(next)
+  }
+
+  /** The position from which on at most `count` events match, looking back a bounded way. */
+  positionOfNewest(filter: Filter, count: number): number {
+    const prepared = this.#prepare(filter)
+    if (prepared === undefined) return Math.max(this.first, this.#next - count)
+    const scanEnd = Math.max(this.first, this.#next - SCAN_LIMIT)
+    let found = 0
+    let position = this.#next
+    for (let s = this.#slabs.length - 1; s >= 0 && position > scanEnd; s--) {
+      const slab = this.#slabs[s]
+      for (let i = slab.count - 1; i >= 0 && position > scanEnd; i--) {
+        if (prepared.matches(slab, i) && ++found > count) return position
+        position--
+      }
+    }
+    return position
+  }
+
+  #prepare(filter: Filter): PreparedFilter | undefined {
+    if (filter.types === undefined && filter.users === undefined) return undefined
+    let prepared = this.#prepared.get(filter)
+    if (prepared === undefined) this.#prepared.set(filter, prepared = new PreparedFilter(filter, this.#hashUser))
+    return prepared
+  }
+
+  #newSlab(now: number): Slab {
+    const slab = this.#slabs.length < this.#maxSlabs ? new Slab(this.#slabSize) : this.#slabs.shift()!
+    slab.reset(this.#next, now)
+    this.#slabs.push(slab)
+    return slab
+  }
+
+  /** The slab that holds a position. O(log slabs). */
+  #slabIndex(position: number): number {
+    let low = 0
+    let high = this.#slabs.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (this.#slabs[middle].end <= position) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+}
+
+/** Collects events within limits and copies them out, neighbours in one piece. */
+class Reader {
+  readonly #limits: PageLimits
+  readonly #slabs: Slab[] = []
+  readonly #places: number[] = []
+  #bytes = 0
+
+  constructor(limits: PageLimits) {
+    this.#limits = limits
+  }
+
+  /** Takes event `i` of a slab; false where the limits do not allow it any more. */
+  take(slab: Slab, i: number): boolean {
+    const length = slab.offsets[i + 1] - slab.offsets[i]
+    if (this.#places.length >= this.#limits.events) return false
+    if (this.#places.length > 0 && this.#bytes + length > this.#limits.bytes) return false
+    this.#slabs.push(slab)
+    this.#places.push(i)
+    this.#bytes += length
+    return true
+  }
+
+  finish(next: number): Extract {
+    const count = this.#places.length
+    const bytes = Buffer.allocUnsafe(Math.max(0, this.#bytes - 1))
+    const offsets = new Uint32Array(count + 1)
+    const positions = new Float64Array(count)
+    let at = 0
+    for (let i = 0; i < count;) {
+      const slab = this.#slabs[i]
+      const begin = i
+      const origin = slab.offsets[this.#places[i]] - at
+      do {
+        offsets[i] = slab.offsets[this.#places[i]] - origin
+        positions[i] = slab.base + this.#places[i]
+        i++
+      } while (i < count && this.#slabs[i] === slab && this.#places[i] === this.#places[i - 1] + 1)
+      const end = slab.offsets[this.#places[i - 1] + 1]
+      slab.bytes.copy(bytes, at, slab.offsets[this.#places[begin]], end)
+      at = end - origin
+    }
+    offsets[count] = at
+    return { count, bytes, offsets, positions, next }
+  }
+}

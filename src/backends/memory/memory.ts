@@ -1,0 +1,137 @@
+/**
+ * The memory backend: everything in this process, nothing survives it. Around the core it puts the cursor, the
+ * notification of readers and the asynchronous face that all backends share.
+ */
+import { randomBytes } from 'node:crypto'
+import type { Interval, StoreHealth, Summary, TimeSeries, TimeWindow, UserCounts } from '../../../schemas/index.ts'
+import {
+  LostCursorError, type Aggregator, type Backend, type Clock, type EventStore, type Filter, type Page, type PageLimits
+} from '../backend.ts'
+import type { Batch } from '../batch.ts'
+import { AppendSignal } from './append-signal.ts'
+import { MemoryCore, type Capacities } from './core.ts'
+import { formatCursor, parseCursor } from './cursor.ts'
+import type { Extract } from './event-log.ts'
+
+/** What a memory backend is made of. */
+export interface MemoryOptions extends Capacities {
+  clock: Clock
+  /** Names this history; random unless a test chooses it. */
+  epoch?: string
+}
+
+/** Makes an empty memory backend. */
+export function createMemoryBackend(options: MemoryOptions): Backend {
+  const core = new MemoryCore(options.clock, options)
+  const store = new MemoryStore(core, options.epoch ?? randomBytes(6).toString('hex'))
+  return { store, aggregator: new MemoryAggregator(core, store) }
+}
+
+class MemoryStore implements EventStore {
+  readonly #core: MemoryCore
+  readonly #epoch: string
+  readonly #signal = new AppendSignal()
+
+  constructor(core: MemoryCore, epoch: string) {
+    this.#core = core
+    this.#epoch = epoch
+  }
+
+  now(): number {
+    return this.#core.now()
+  }
+
+  async append(batch: Batch): Promise<string> {
+    const before = this.#core.log.next
+    this.#core.append(batch)
+    if (this.#core.log.next !== before) this.#signal.raise()
+    return this.cursor()
+  }
+
+  async check(batch: Batch): Promise<string> {
+    this.#core.check(batch)
+    return this.cursor()
+  }
+
+  cursor(): string {
+    return formatCursor(this.#epoch, this.#core.log.next)
+  }
+
+  earliest(): string {
+    return formatCursor(this.#epoch, this.#core.log.first)
+  }
+
+  assertReadable(cursor: string): void {
+    this.#positionOf(cursor)
+  }
+
+  async read(after: string, filter: Filter, limits: PageLimits): Promise<Page> {
+    return this.#page(this.#core.log.read(this.#positionOf(after), filter, limits))
+  }
+
+  async newest(filter: Filter, limits: PageLimits): Promise<Page> {
+    return this.#page(this.#core.log.read(this.#core.log.positionOfNewest(filter, limits.events), filter, limits))
+  }
+
+  onAppend(listener: () => void): () => void {
+    return this.#signal.listen(listener)
+  }
+
+  health(): StoreHealth {
+    return { kind: 'memory', ...this.#core.health() }
+  }
+
+  maintain(): void {
+    this.#core.upkeep(0)
+  }
+
+  async close(): Promise<void> {
+    this.#signal.close()
+  }
+
+  #positionOf(cursor: string): number {
+    const { log } = this.#core
+    const { epoch, position } = parseCursor(cursor)
+    if (epoch !== this.#epoch || position > log.next) throw new LostCursorError('other_history')
+    if (position < log.first) throw new LostCursorError('not_retained')
+    return position
+  }
+
+  #page({ count, bytes, offsets, positions, next }: Extract): Page {
+    return {
+      count,
+      bytes,
+      offsets,
+      cursor: formatCursor(this.#epoch, next),
+      cursorOf: (index) => formatCursor(this.#epoch, positions[index] + 1),
+      hasMore: next < this.#core.log.next
+    }
+  }
+}
+
+class MemoryAggregator implements Aggregator {
+  readonly #core: MemoryCore
+  readonly #store: MemoryStore
+
+  constructor(core: MemoryCore, store: MemoryStore) {
+    this.#core = core
+    this.#store = store
+  }
+
+  async summary(window: TimeWindow): Promise<Summary> {
+    return this.#core.summary(window, this.#store.cursor())
+  }
+
+  async users(window: TimeWindow, limit: number, named?: readonly string[]): Promise<UserCounts> {
+    for (;;) {
+      const counts = this.#core.users(window, limit, named)
+      if (counts !== undefined) return counts
+      // Between the pieces of the upkeep everybody else has a turn.
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  }
+
+  async timeseries(window: TimeWindow, interval: Interval): Promise<TimeSeries> {
+    return this.#core.timeseries(window, interval)
+  }
+}

@@ -1,0 +1,119 @@
+/**
+ * Event counts by type for every minute and every hour that a window can reach, and for each minute how many users were
+ * last seen in it. Sliding totals are sums over whole hours and the minutes of the first one; unique users since a
+ * minute are a sum of last-seen counts, exact because a late event never lowers a user's latest time. [WIN-1, WIN-2]
+ */
+import { EVENT_TYPES } from '../../../schemas/index.ts'
+
+const TYPES = EVENT_TYPES.length
+const MINUTE = 60_000
+
+/**
+ * Hours kept: those of seven days, one begun at each end, one reached by events ahead of the clock, and one to spare.
+ */
+const HOURS = 7 * 24 + 4
+const MINUTES = HOURS * 60
+
+/** A ring of counters for consecutive buckets; each slot is stamped with the bucket it stands for. */
+class BucketRing {
+  readonly #length: number
+  readonly #stamps: Float64Array
+  readonly #counts: Uint32Array
+
+  constructor(length: number) {
+    this.#length = length
+    this.#stamps = new Float64Array(length).fill(-1)
+    this.#counts = new Uint32Array(length * TYPES)
+  }
+
+  add(bucket: number, type: number): void {
+    const slot = bucket % this.#length
+    if (this.#stamps[slot] !== bucket) {
+      this.#stamps[slot] = bucket
+      this.#counts.fill(0, slot * TYPES, (slot + 1) * TYPES)
+    }
+    this.#counts[slot * TYPES + type]++
+  }
+
+  /** Adds the counts of a bucket to `totals` and returns their sum. */
+  addTo(totals: number[], bucket: number): number {
+    const slot = bucket % this.#length
+    if (this.#stamps[slot] !== bucket) return 0
+    let sum = 0
+    for (let type = 0; type < TYPES; type++) {
+      const count = this.#counts[slot * TYPES + type]
+      totals[type] += count
+      sum += count
+    }
+    return sum
+  }
+}
+
+/** Counts of one bucket or window. */
+export interface Tally {
+  total: number
+  /** By index into EVENT_TYPES. */
+  byType: number[]
+}
+
+/** See above. Times are milliseconds since 1970; those that are counted lie within the longest window. */
+export class MinuteWindows {
+  readonly #minutes = new BucketRing(MINUTES)
+  readonly #hours = new BucketRing(HOURS)
+  /** Users last seen in each minute, and the minute each slot stands for. */
+  readonly #lastSeen = new Uint32Array(MINUTES)
+  readonly #lastSeenStamps = new Float64Array(MINUTES).fill(-1)
+  #newest = 0
+
+  /** The newest timestamp counted; 0 before the first. */
+  get newest(): number {
+    return this.#newest
+  }
+
+  /** Counts an event. O(1). */
+  count(time: number, type: number): void {
+    this.#minutes.add(Math.floor(time / MINUTE), type)
+    this.#hours.add(Math.floor(time / (60 * MINUTE)), type)
+    if (time > this.#newest) this.#newest = time
+  }
+
+  /** Moves a user's latest time forward; `before` is negative for a new user. O(1). */
+  see(before: number, time: number): void {
+    const minute = Math.floor(time / MINUTE)
+    const old = Math.floor(before / MINUTE)
+    if (before >= 0) {
+      if (minute <= old) return
+      if (this.#lastSeenStamps[old % MINUTES] === old) this.#lastSeen[old % MINUTES]--
+    }
+    const slot = minute % MINUTES
+    if (this.#lastSeenStamps[slot] !== minute) {
+      this.#lastSeenStamps[slot] = minute
+      this.#lastSeen[slot] = 0
+    }
+    this.#lastSeen[slot]++
+  }
+
+  /** Users last seen in `fromMinute .. toMinute`. O(minutes). */
+  uniqueUsers(fromMinute: number, toMinute: number): number {
+    let sum = 0
+    for (let minute = fromMinute; minute <= toMinute; minute++) {
+      if (this.#lastSeenStamps[minute % MINUTES] === minute) sum += this.#lastSeen[minute % MINUTES]
+    }
+    return sum
+  }
+
+  /** Counts of one minute. */
+  minute(minute: number): Tally {
+    const byType = new Array<number>(TYPES).fill(0)
+    return { total: this.#minutes.addTo(byType, minute), byType }
+  }
+
+  /** Counts of one hour, of its minutes from `fromMinute` on. O(1) for a whole hour, O(60) for the first. */
+  hour(hour: number, fromMinute: number): Tally {
+    const byType = new Array<number>(TYPES).fill(0)
+    if (fromMinute <= hour * 60) return { total: this.#hours.addTo(byType, hour), byType }
+    let total = 0
+    for (let minute = fromMinute; minute < (hour + 1) * 60; minute++) total += this.#minutes.addTo(byType, minute)
+    return { total, byType }
+  }
+}

@@ -1,0 +1,32 @@
+/** A filter made ready for looking at many events: types as a table, users as hashes that rule out nearly all others. */
+import { EVENT_TYPES, type Event } from '../../../schemas/index.ts'
+import type { Filter } from '../backend.ts'
+import type { Slab } from './slab.ts'
+
+/** See above. */
+export class PreparedFilter {
+  readonly #types: Uint8Array | undefined
+  readonly #users: ReadonlySet<string> | undefined
+  readonly #hashes: Set<number> | undefined
+
+  /** @param hashUser the hash that slabs carry */
+  constructor(filter: Filter, hashUser: (user: string) => number) {
+    if (filter.types !== undefined) {
+      this.#types = new Uint8Array(EVENT_TYPES.length)
+      for (const type of filter.types) this.#types[type] = 1
+    }
+    if (filter.users !== undefined) {
+      this.#users = filter.users
+      this.#hashes = new Set([...filter.users].map(hashUser))
+    }
+  }
+
+  /** Whether event `i` of a slab matches. Two users may share a hash, so a hit is read to be sure. */
+  matches(slab: Slab, i: number): boolean {
+    if (this.#types !== undefined && this.#types[slab.types[i]] === 0) return false
+    if (this.#hashes === undefined) return true
+    if (!this.#hashes.has(slab.userHashes[i])) return false
+    const event = JSON.parse(slab.bytes.toString('utf8', slab.offsets[i], slab.offsets[i + 1] - 1)) as Event
+    return this.#users!.has(event.user_id)
+  }
+}

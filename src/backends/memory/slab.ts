@@ -1,0 +1,66 @@
+/**
+ * A slab: a fixed stretch of the event log. Events lie one behind the other with a comma between, so that any run of
+ * them is ready to be sent, and columns of type and user hash beside them answer a filter without reading them.
+ */
+
+const COMMA = 0x2c
+/** No valid event is shorter, so this many bytes an event never leave a slab out of places before it is out of bytes. */
+const SHORTEST_EVENT_BYTES = 120
+
+/** See above. */
+export class Slab {
+  readonly bytes: Buffer
+  /** First byte of each event; the event before it ends one byte earlier, at its comma. */
+  readonly offsets: Uint32Array
+  readonly types: Uint8Array
+  readonly userHashes: Uint32Array
+  /** Position of the first event in the log. */
+  base = 0
+  /** When the first event arrived, milliseconds since 1970. */
+  arrival = 0
+  count = 0
+
+  constructor(size: number) {
+    const places = Math.ceil(size / SHORTEST_EVENT_BYTES)
+    this.bytes = Buffer.allocUnsafeSlow(size)
+    this.offsets = new Uint32Array(places + 1)
+    this.types = new Uint8Array(places)
+    this.userHashes = new Uint32Array(places)
+  }
+
+  /** Bytes that a slab of this size takes in all. */
+  static byteLength(size: number): number {
+    return size + Math.ceil(size / SHORTEST_EVENT_BYTES) * 9
+  }
+
+  /** Starts over. */
+  reset(base: number, arrival: number): void {
+    this.base = base
+    this.arrival = arrival
+    this.count = 0
+  }
+
+  /** Position behind the last event. */
+  get end(): number {
+    return this.base + this.count
+  }
+
+  /** Whether an event of this length still fits. */
+  fits(length: number): boolean {
+    return this.count < this.types.length && this.offsets[this.count] + length + 1 <= this.bytes.length
+  }
+
+  /** Takes the place for an event and the comma behind it; its bytes follow by `fill`. */
+  reserve(length: number, type: number, userHash: number): void {
+    this.types[this.count] = type
+    this.userHashes[this.count] = userHash
+    this.offsets[this.count + 1] = this.offsets[this.count] + length + 1
+    this.count++
+  }
+
+  /** Copies a run of events, one byte apart, over the places reserved last, and puts the commas between them. */
+  fill(target: number, source: Buffer, start: number, end: number): void {
+    source.copy(this.bytes, target, start, end)
+    for (let i = this.count; i > 0 && this.offsets[i] > target; i--) this.bytes[this.offsets[i] - 1] = COMMA
+  }
+}

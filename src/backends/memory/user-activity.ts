@@ -1,0 +1,139 @@
+/**
+ * Who had how many events in each window, exactly and at no cost that depends on the number of events. Every user
+ * carries a total for each window; when an hour leaves a window, the entries of that hour are taken off the totals a
+ * few at a time, and a user that the longest window no longer counts is forgotten.
+ */
+import { TIME_WINDOWS, WINDOW_MINUTES } from '../../../schemas/index.ts'
+import { HourCounts } from './hour-counts.ts'
+import type { UserTable } from './user-table.ts'
+
+const HOUR = 3_600_000
+const LONGEST = TIME_WINDOWS.length - 1
+
+/** How far the totals of one window have come. */
+interface WindowState {
+  minutes: number
+  /** The first hour that the totals still hold, all or in part. */
+  base: number
+  /** The first hour that they should hold. */
+  target: number
+  /** Entries of the base hour that have been taken off already, … */
+  swept: number
+  /** … of so many that there were when taking off began; Infinity before that. */
+  limit: number
+}
+
+/** The first hour, counted from 1970, that a window of so many minutes reaches at `now`. */
+export function firstHour(now: number, minutes: number): number {
+  return Math.floor((now - minutes * 60_000) / HOUR)
+}
+
+/** See above. */
+export class UserActivity {
+  readonly #users: UserTable
+  readonly #hours = new Map<number, HourCounts>()
+  readonly #windows: WindowState[]
+
+  constructor(users: UserTable, now: number) {
+    this.#users = users
+    this.#windows = TIME_WINDOWS.map((name) => {
+      const hour = firstHour(now, WINDOW_MINUTES[name])
+      return { minutes: WINDOW_MINUTES[name], base: hour, target: hour, swept: 0, limit: Infinity }
+    })
+  }
+
+  /** Whether the totals of all windows are those of the time that was last set. */
+  get isSettled(): boolean {
+    return this.#windows.every((window) => window.base === window.target)
+  }
+
+  /** The first hour of a window, as last set. */
+  firstHourOf(window: number): number {
+    return this.#windows[window].target
+  }
+
+  /** Counts one event of a user in its hour; the hour is one that the longest window reaches. O(1). */
+  count(user: number, time: number): void {
+    const hour = Math.floor(time / HOUR)
+    const chunk = this.#users.chunkOf(user)
+    const at = this.#users.placeOf(user)
+    let entry: number
+    if (chunk.hour[at] === hour) {
+      entry = chunk.entry[at]
+      this.#hours.get(hour)!.increment(entry)
+    } else {
+      entry = this.#append(hour, user)
+      chunk.hour[at] = hour
+      chunk.entry[at] = entry
+    }
+    for (let w = 0; w <= LONGEST; w++) {
+      const window = this.#windows[w]
+      // In the hour that is being taken off, what is counted on an entry not yet reached will be taken off with it.
+      if (hour > window.base || (hour === window.base && entry >= window.swept && entry < window.limit)) chunk.totals[w][at]++
+    }
+    if (time > chunk.lastSeen[at]) chunk.lastSeen[at] = time
+  }
+
+  /** Sets the time and takes off at most `budget` entries of hours that have left a window. Returns `isSettled`. */
+  advance(now: number, budget: number): boolean {
+    let left = budget
+    for (let w = 0; w <= LONGEST; w++) {
+      const window = this.#windows[w]
+      window.target = firstHour(now, window.minutes)
+      while (window.base < window.target && left > 0) {
+        // The longest window drops an hour for good, so the others must be done with it.
+        if (w === LONGEST && this.#windows.some((other, i) => i !== LONGEST && other.base <= window.base)) break
+        left -= this.#sweep(w, window, left)
+      }
+    }
+    return this.isSettled
+  }
+
+  #append(hour: number, user: number): number {
+    let counts = this.#hours.get(hour)
+    if (counts === undefined) this.#hours.set(hour, counts = new HourCounts())
+    else if (counts.isFoldDue(this.#users.size) && this.#windows.every((window) => window.limit === Infinity)) this.#fold(hour, counts)
+    return counts.append(user)
+  }
+
+  #fold(hour: number, counts: HourCounts): void {
+    counts.fold(this.#users.limit, (user, entry) => {
+      const chunk = this.#users.chunkOf(user)
+      const at = this.#users.placeOf(user)
+      if (chunk.hour[at] === hour) chunk.entry[at] = entry
+    })
+  }
+
+  /** Takes off some entries of a window's base hour; returns what that used of the budget, at least 1. */
+  #sweep(w: number, window: WindowState, budget: number): number {
+    const counts = this.#hours.get(window.base)
+    const begin = window.swept
+    if (counts !== undefined) {
+      if (window.limit === Infinity) window.limit = counts.length
+      const end = Math.min(window.limit, begin + budget)
+      for (let entry = begin; entry < end; entry++) this.#takeOff(w, counts.userAt(entry), counts.countAt(entry))
+      window.swept = end
+      if (end < window.limit) return end - begin
+    }
+    const used = window.swept - begin + 1
+    if (w === LONGEST) this.#hours.delete(window.base)
+    // Hours without entries cost nothing, so a long silence is skipped at once.
+    window.base = counts === undefined ? this.#nextHour(window) : window.base + 1
+    window.swept = 0
+    window.limit = Infinity
+    return used
+  }
+
+  #takeOff(w: number, user: number, count: number): void {
+    const totals = this.#users.chunkOf(user).totals[w]
+    const at = this.#users.placeOf(user)
+    totals[at] -= count
+    if (w === LONGEST && totals[at] === 0) this.#users.remove(user)
+  }
+
+  #nextHour(window: WindowState): number {
+    let next = window.target
+    for (const hour of this.#hours.keys()) if (hour > window.base && hour < next) next = hour
+    return next
+  }
+}
