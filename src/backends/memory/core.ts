@@ -40,6 +40,8 @@ export class MemoryCore {
   readonly #windows = new MinuteWindows()
   readonly #users: UserTable
   readonly #activity: UserActivity
+  /** The user of the event that was claimed last. */
+  #user = -1
 
   constructor(clock: Clock, capacities: Capacities) {
     this.#clock = new CoreClock(clock)
@@ -59,32 +61,11 @@ export class MemoryCore {
 
   /** Judges the events of a batch, takes the good ones, and writes their verdicts. */
   append(batch: Batch): void {
-    const now = this.upkeep(batch.count)
-    const reach = this.#reach()
-    const { ids, times, types, bytes, userStart, userEnd, verdicts } = batch
+    this.upkeep(batch.count)
     for (let i = 0; i < batch.count; i++) {
-      if (this.#dedup.has(ids, i * 4)) {
-        verdicts[i] = Verdict.Duplicate
-        continue
-      }
-      const hash = batch.userHash[i] = this.#users.hash(bytes, userStart[i], userEnd[i])
-      if (times[i] < reach) {
-        this.#dedup.add()
-        verdicts[i] = Verdict.Late
-        continue
-      }
-      const user = this.#enter(hash, bytes, userStart[i], userEnd[i])
-      if (user < 0) {
-        verdicts[i] = Verdict.UserCapacity
-        continue
-      }
-      this.#dedup.add()
-      this.#windows.see(this.#users.chunkOf(user).lastSeen[this.#users.placeOf(user)], times[i])
-      this.#windows.count(times[i], types[i])
-      this.#activity.count(user, times[i])
-      verdicts[i] = Verdict.Accepted
+      if (this.#claim(batch, i)) this.#count(batch, i)
     }
-    this.log.append(batch, now)
+    this.log.append(batch, this.#clock.now())
   }
 
   /** Writes the verdicts that `append` would, and changes nothing. [ING-4] */
@@ -174,6 +155,37 @@ export class MemoryCore {
   /** The oldest time that some window reaches. [TIME-2] */
   #reach(): number {
     return this.#activity.firstHourOf(TIME_WINDOWS.length - 1) * HOUR
+  }
+
+  /** Claims the id of event `i` and finds its user, or writes the verdict that says why not. */
+  #claim(batch: Batch, i: number): boolean {
+    if (this.#dedup.has(batch.ids, i * 4)) {
+      batch.verdicts[i] = Verdict.Duplicate
+      return false
+    }
+    const hash = batch.userHash[i] = this.#users.hash(batch.bytes, batch.userStart[i], batch.userEnd[i])
+    if (batch.times[i] >= this.#reach()) {
+      this.#user = this.#enter(hash, batch.bytes, batch.userStart[i], batch.userEnd[i])
+      if (this.#user < 0) {
+        batch.verdicts[i] = Verdict.UserCapacity
+        return false
+      }
+    }
+    this.#dedup.add()
+    return true
+  }
+
+  /** Counts event `i`, which has just been claimed, and writes its verdict. */
+  #count(batch: Batch, i: number): void {
+    const time = batch.times[i]
+    if (time < this.#reach()) {
+      batch.verdicts[i] = Verdict.Late
+      return
+    }
+    this.#windows.see(this.#users.chunkOf(this.#user).lastSeen[this.#users.placeOf(this.#user)], time)
+    this.#windows.count(time, batch.types[i])
+    this.#activity.count(this.#user, time)
+    batch.verdicts[i] = Verdict.Accepted
   }
 
   /** The number of a user, known or new; -1 where no more can be known. */
