@@ -4,7 +4,7 @@ import { Event, EventBatch } from './event.ts'
 import { Health, Liveness, StoreHealth } from './health.ts'
 import { CLIENT_FRAMES, ClientFrame, SERVER_FRAMES, ServerFrame } from './live.ts'
 import { EventPage } from './page.ts'
-import { Problem, ReceiptProblem } from './problem.ts'
+import { Problem, ProblemKind, ReceiptProblem } from './problem.ts'
 import { EventError, Receipt } from './receipt.ts'
 
 export * from './analytics.ts'
@@ -18,7 +18,7 @@ export * from './receipt.ts'
 
 /** The schemas that HTTP answers and requests refer to by `$id`, in the order in which they refer to each other. */
 export const HTTP_SCHEMAS = [
-  Event, EventBatch, EventError, Receipt, Problem, ReceiptProblem, Summary, UserCount, UserCounts, TimeSeries, EventPage,
+  Event, EventBatch, EventError, Receipt, Problem, ReceiptProblem, ProblemKind, Summary, UserCount, UserCounts, TimeSeries, EventPage,
   StoreHealth, Health, Liveness
 ] as const
 

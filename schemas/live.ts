@@ -6,7 +6,7 @@ import { Type, type Static } from '@sinclair/typebox'
 import { Summary, TimeWindowName } from './analytics.ts'
 import { Event } from './event.ts'
 import { EventPageQuery, filterFields } from './page.ts'
-import { After, Cursor, StringEnum, ref } from './primitives.ts'
+import { After, Cursor, KeyParameter, StringEnum, ref } from './primitives.ts'
 import { receiptFields } from './receipt.ts'
 
 /** What may be wrong with a client frame. The connection stays usable after any of them. */
@@ -110,7 +110,7 @@ export const ClientFrame = Type.Unsafe<Static<(typeof CLIENT_FRAMES)[number]>>(
 export type ClientFrame = Static<typeof ClientFrame>
 
 export const StreamQuery = Type.Object(
-  { after: EventPageQuery.properties.after, ...filterFields },
+  { after: EventPageQuery.properties.after, ...filterFields, key: KeyParameter },
   { additionalProperties: false }
 )
 

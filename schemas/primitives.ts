@@ -44,3 +44,9 @@ export const After = Type.String({
   maxLength: CURSOR_MAX_LENGTH,
   description: 'Read what came after this cursor; `earliest` stands for the oldest retained event.'
 })
+
+/** A key in a query string, where a browser cannot send headers (sendBeacon, EventSource, WebSocket). */
+export const KeyParameter = Type.Optional(Type.String({
+  maxLength: 512,
+  description: 'A key, for senders that cannot set `Authorization: Bearer`.'
+}))

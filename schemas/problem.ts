@@ -25,3 +25,15 @@ export const ReceiptProblem = Type.Object(
 )
 
 export type ReceiptProblem = Static<typeof ReceiptProblem>
+
+export const ProblemKind = Type.Object(
+  {
+    code: problemFields.code,
+    title: Type.Optional(problemFields.title),
+    status: Type.Optional(problemFields.status),
+    event: Type.Optional(Type.String({ description: 'What the code means in the `errors` of a receipt, if it occurs there.' }))
+  },
+  { $id: 'ProblemKind', title: 'ProblemKind', description: 'What a code means, for whoever opens the `type` of a problem.' }
+)
+
+export type ProblemKind = Static<typeof ProblemKind>

@@ -3,7 +3,7 @@
  * carry these same fields, so that a producer needs one piece of code to read them.
  */
 import { Type, type Static } from '@sinclair/typebox'
-import { Count, Cursor, StringEnum, ref } from './primitives.ts'
+import { Count, Cursor, KeyParameter, StringEnum, ref } from './primitives.ts'
 
 /** Why one event was rejected: sending it again unchanged would be rejected again. */
 export const REJECTION_CODES = [
@@ -49,3 +49,11 @@ export const Receipt = Type.Object(receiptFields, {
 })
 
 export type Receipt = Static<typeof Receipt>
+
+export const IngestQuery = Type.Object(
+  {
+    validate_only: Type.Optional(Type.Boolean({ default: false, description: 'Judge the events and answer with the same receipt, but change nothing.' })),
+    key: KeyParameter
+  },
+  { additionalProperties: false }
+)

@@ -28,6 +28,7 @@ export const PROBLEMS = {
   all_rejected: { status: 422, title: 'Every event was rejected' },
   upgrade_required: { status: 426, title: 'This address speaks WebSocket' },
   too_many_requests: { status: 429, title: 'Too many requests' },
+  headers_too_large: { status: 431, title: 'The headers are too long' },
   internal_error: { status: 500, title: 'Something went wrong here' },
   all_unavailable: { status: 503, title: 'No event could be taken now' },
   storage_unavailable: { status: 503, title: 'The storage cannot answer now' },

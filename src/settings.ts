@@ -67,10 +67,10 @@ const ajv = new Ajv({ allErrors: true, removeAdditional: true, useDefaults: true
     type: 'string',
     modifying: true,
     errors: false,
-    validate: (item: { pattern: string }, value: string, _schema: unknown, at: { parentData: Record<string, unknown>, parentDataProperty: string }) => {
-      const items = value.split(',').map((part) => part.trim()).filter((part) => part !== '')
-      at.parentData[at.parentDataProperty] = items
-      return items.every((part) => new RegExp(item.pattern).test(part))
+    compile: ({ pattern }: { pattern: string }) => (text: string, at) => {
+      const items = text.split(',').map((item) => item.trim()).filter((item) => item !== '')
+      if (at !== undefined) at.parentData[at.parentDataProperty] = items
+      return items.every((item) => new RegExp(pattern).test(item))
     }
   })
 
@@ -90,15 +90,14 @@ export function loadSettings(env: NodeJS.ProcessEnv): Settings {
   }
 }
 
-function describeMistake({ instancePath, keyword, params }: ErrorObject, env: NodeJS.ProcessEnv): string {
+function describeMistake({ instancePath }: ErrorObject, env: NodeJS.ProcessEnv): string {
   const name = instancePath.slice(1) as SettingName
-  const schema: TSchema = SettingsSchema.properties[name]
-  const expected = keyword === 'list' ? params.expected ?? schema.list.expected : expectation(schema)
   const given = SECRETS.has(name) ? '' : `, not ${JSON.stringify(env[name])}`
-  return `${name} must be ${expected}${given}`
+  return `${name} must be ${expectation(SettingsSchema.properties[name])}${given}`
 }
 
 function expectation(schema: TSchema): string {
+  if (schema.list !== undefined) return schema.list.expected
   if (schema.enum !== undefined) return `one of ${schema.enum.join(', ')}`
   if (schema.type === 'integer') return `a whole number from ${schema.minimum} to ${schema.maximum}`
   return 'text'

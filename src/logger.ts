@@ -1,0 +1,50 @@
+/**
+ * What the service writes about itself: one line a request, when it has been answered, and never a key. Pretty in a
+ * terminal, JSON elsewhere.
+ */
+import { LogController, type FastifyReply, type FastifyRequest } from 'fastify'
+import { pino, type DestinationStream, type Logger } from 'pino'
+import type { Settings } from './settings.ts'
+
+/** Where lines go: JSON to any stream, or to a terminal in colours. */
+export type LogTarget = DestinationStream & { isTTY?: boolean }
+
+/** Makes the logger of the process. */
+export async function createLogger(level: Settings['LOG_LEVEL'], target: LogTarget): Promise<Logger> {
+  const options = { level, serializers: { req: summarizeRequest } }
+  if (target.isTTY !== true) return pino(options, target)
+  const { PinoPretty } = await import('pino-pretty')
+  return pino(options, PinoPretty({ destination: target as NodeJS.WritableStream & DestinationStream, ignore: 'pid,hostname' }))
+}
+
+/** The path of a request without its query string, which may hold a key. */
+function pathOf(url: string): string {
+  const end = url.indexOf('?')
+  return end < 0 ? url : url.slice(0, end)
+}
+
+function summarizeRequest(request: FastifyRequest) {
+  return { method: request.method, path: pathOf(request.url) }
+}
+
+/** Writes one line a request instead of Fastify's two. */
+export class RequestLog extends LogController {
+  constructor() {
+    super({ requestIdLogLabel: 'request_id' })
+  }
+
+  override incomingRequest(): void {
+    // the line of the answer says it all
+  }
+
+  override requestCompleted(error: Error | null | undefined, request: FastifyRequest, reply: FastifyReply): void {
+    const line = {
+      method: request.method,
+      path: pathOf(request.url),
+      status: reply.statusCode,
+      ms: Math.round(reply.elapsedTime * 10) / 10
+    }
+    if (error) request.log.warn({ ...line, err: error }, 'answer not delivered')
+    else request.log.info(line, 'answered')
+  }
+}

@@ -1,0 +1,101 @@
+/** `POST /events` takes events, `GET /events` gives them out again page by page. */
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { Static } from '@sinclair/typebox'
+import {
+  Event, EventBatch, EventPage, EventPageQuery, EVENT_TYPES, IngestQuery, Receipt, ReceiptProblem, ref
+} from '../../schemas/index.ts'
+import type { Filter, Page } from '../backends/backend.ts'
+import { ProblemError } from '../errors.ts'
+import { receiptStatus } from '../ingest/receipt.ts'
+import body from '../plugins/body.ts'
+import { RETRY_AFTER, sendProblem } from '../plugins/problems.ts'
+import { GUARDED_PROBLEMS, json, problem } from './responses.ts'
+
+/** Most bytes of events on one page; it ends early rather than being larger. */
+const PAGE_MAX_BYTES = 8 * 1024 * 1024
+
+const postSchema = {
+  operationId: 'sendEvents',
+  tags: ['events'],
+  summary: 'Send events',
+  description: 'Takes an array of events, one event, or one event a line (NDJSON), plain or compressed with gzip, deflate, br or zstd. ' +
+    'Each event gets its own verdict, and one bad event never spoils its neighbours. Retry anything: an `event_id` counts once.',
+  querystring: IngestQuery,
+  body: {
+    content: {
+      'application/json': { schema: { oneOf: [ref(Event), ref(EventBatch)] } },
+      'application/x-ndjson': { schema: { type: 'string', description: 'One event a line; a bad line is rejected on its own.' } },
+      'text/plain': { schema: { type: 'string', description: 'The same JSON, as a browser\'s sendBeacon sends it.' } }
+    }
+  },
+  response: {
+    ...GUARDED_PROBLEMS,
+    200: json(Receipt, 'Every event was accepted or known already.'),
+    207: json(Receipt, 'Some events were not taken; `errors` says which and why.'),
+    400: problem('The body or the query cannot be read.'),
+    408: problem('The body did not arrive in time.'),
+    413: problem('The body is too large, or holds too many events.'),
+    415: problem('The media type or the content encoding is not known.'),
+    422: problem('Every event was rejected; nothing was stored.', ReceiptProblem),
+    429: problem('Too many requests; `Retry-After` says when to go on.'),
+    503: problem('No event could be taken now; send the same request again.', ReceiptProblem)
+  }
+}
+
+const getSchema = {
+  operationId: 'listEvents',
+  tags: ['events'],
+  summary: 'Read events',
+  description: 'Retained events in order of arrival: those behind `after`, or without it the newest.',
+  querystring: EventPageQuery,
+  response: {
+    ...GUARDED_PROBLEMS,
+    200: json(EventPage, 'A page of events.'),
+    400: problem('The query is not valid.'),
+    410: problem('The cursor\'s place is gone: no longer retained, or of another history.')
+  }
+}
+
+const NO_BODY = Buffer.alloc(0)
+
+async function sendEvents(request: FastifyRequest<{ Querystring: Static<typeof IngestQuery> }>, reply: FastifyReply) {
+  const bytes = request.body as Buffer | undefined ?? NO_BODY
+  const kind = request.mediaType === 'application/x-ndjson' ? 'ndjson' : 'json'
+  const receipt = await request.server.ingest(bytes, kind, { validateOnly: request.query.validate_only })
+  const status = receiptStatus(receipt)
+  if (status === 422) return sendProblem(reply, new ProblemError('all_rejected', 'see `errors`; do not send these events again unchanged'), receipt)
+  if (status === 503) return sendProblem(reply, new ProblemError('all_unavailable', 'see `errors`; send the same request again', { 'retry-after': RETRY_AFTER }), receipt)
+  return reply.code(status).send(receipt)
+}
+
+async function listEvents(request: FastifyRequest<{ Querystring: Static<typeof EventPageQuery> }>, reply: FastifyReply) {
+  const { store } = request.server
+  const { after, limit, event_type: types, user_id: users } = request.query
+  const filter: Filter = {
+    types: types && new Set(types.map((type) => EVENT_TYPES.indexOf(type))),
+    users: users && new Set(users)
+  }
+  const limits = { events: limit!, bytes: PAGE_MAX_BYTES }
+  const page = after === undefined
+    ? await store.newest(filter, limits)
+    : await store.read(after === 'earliest' ? store.earliest() : after, filter, limits)
+  return reply.type('application/json; charset=utf-8').send(pageBody(page))
+}
+
+/** The JSON of a page around the events' own bytes. */
+function pageBody({ bytes, cursor, hasMore }: Page): Buffer {
+  return Buffer.concat([
+    Buffer.from('{"events":['),
+    bytes,
+    Buffer.from(`],"cursor":${JSON.stringify(cursor)},"has_more":${hasMore}}`)
+  ])
+}
+
+const events: FastifyPluginAsyncTypebox = async (app) => {
+  await app.register(body)
+  app.post('/events', { schema: postSchema, config: { scope: 'write', rateLimit: {} } }, sendEvents)
+  app.get('/events', { schema: getSchema, config: { scope: 'read' } }, listEvents)
+}
+
+export default events

@@ -1,0 +1,63 @@
+/** How the service is: for people (`/health`), for whoever restarts it (`/health/live`) and for whoever sends it requests (`/health/ready`). */
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Type } from '@sinclair/typebox'
+import packageJson from '../../package.json' with { type: 'json' }
+import { Health, Liveness } from '../../schemas/index.ts'
+import { ProblemError } from '../errors.ts'
+import { COMMON_PROBLEMS, json, problem } from './responses.ts'
+
+const querystring = Type.Object({}, { additionalProperties: false })
+
+const problems = { ...COMMON_PROBLEMS, 400: problem('The query is not valid.') }
+
+const healthSchema = {
+  operationId: 'getHealth',
+  tags: ['operations'],
+  summary: 'See how the service is',
+  description: 'What the store holds and how far back it remembers. `degraded` while counts are not exact.',
+  querystring,
+  response: { ...problems, 200: json(Health, 'The service answers.') }
+}
+
+const livenessSchema = {
+  operationId: 'isLive',
+  tags: ['operations'],
+  summary: 'See whether it runs',
+  description: 'Answers as long as the process does; if it does not, start it anew.',
+  querystring,
+  response: { ...problems, 200: json(Liveness, 'It runs.') }
+}
+
+const readinessSchema = {
+  operationId: 'isReady',
+  tags: ['operations'],
+  summary: 'See whether it takes requests',
+  description: 'Answers 503 while the service is stopping; send requests elsewhere then.',
+  querystring,
+  response: { ...problems, 200: json(Liveness, 'It takes requests.'), 503: problem('Not now.') }
+}
+
+const health: FastifyPluginAsyncTypebox = async (app) => {
+  const started = performance.now()
+  const logLevel = 'warn' // probes come every few seconds
+
+  app.get('/health', { schema: healthSchema }, async () => {
+    const store = app.store.health()
+    return {
+      status: store.exact ? 'ok' as const : 'degraded' as const,
+      version: packageJson.version,
+      uptime_seconds: Math.floor((performance.now() - started) / 1000),
+      subscribers: 0,
+      store
+    }
+  })
+
+  app.get('/health/live', { schema: livenessSchema, logLevel }, async () => ({ status: 'ok' as const }))
+
+  app.get('/health/ready', { schema: readinessSchema, logLevel }, async () => {
+    if (app.isDraining()) throw new ProblemError('not_ready', 'the service is stopping', { 'retry-after': '1' })
+    return { status: 'ok' as const }
+  })
+}
+
+export default health

@@ -1,0 +1,58 @@
+/** `GET /problems/<code>`: what the `type` of a problem leads to, a few words on each code. */
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Type } from '@sinclair/typebox'
+import { ProblemKind, type RejectionCode, type UnavailableCode } from '../../schemas/index.ts'
+import { PROBLEMS, ProblemError } from '../errors.ts'
+import { COMMON_PROBLEMS, json, problem } from './responses.ts'
+
+/** What the code of a single event says. */
+const EVENT_CODES: Record<RejectionCode | UnavailableCode, string> = {
+  invalid_json: 'This line of an NDJSON body is not valid JSON.',
+  invalid_event: 'An event must be a JSON object.',
+  missing_field: 'A required field is missing.',
+  unknown_field: 'An event has no such field; further data belongs into `properties`.',
+  invalid_event_id: 'The `event_id` must be a UUID in its 36-character text form, and neither nil nor max.',
+  invalid_user_id: 'The `user_id` must have 1 to 256 code points, no control characters and no lone surrogates.',
+  invalid_event_type: 'The `event_type` is not one of the known ones.',
+  invalid_timestamp: 'The `timestamp` must be RFC 3339 with an offset, from 1970 on.',
+  timestamp_in_future: 'The `timestamp` is more than 5 minutes ahead of the server; check the sender\'s clock.',
+  invalid_properties: 'A typed key of `properties` has a value of another type.',
+  number_not_finite: 'A number is too large to be kept.',
+  forbidden_key: 'The key `__proto__` is not taken anywhere in an event.',
+  nesting_too_deep: '`properties` may be nested at most 16 levels deep.',
+  event_too_large: 'An event may have at most 32 KiB.',
+  user_capacity: 'No more users can be known just now; send the event again later, with the same id.',
+  storage_full: 'The storage is full; send the event again later, with the same id.',
+  storage_unavailable: 'The storage cannot be reached; send the event again, with the same id.'
+}
+
+const schema = {
+  operationId: 'getProblem',
+  tags: ['operations'],
+  summary: 'Look up a problem',
+  description: 'What a code means: of a whole request, of one event in a receipt, or both.',
+  params: Type.Object({ code: Type.String({ maxLength: 64, description: 'The `code` of a problem, or of an entry of `errors`.' }) }),
+  querystring: Type.Object({}, { additionalProperties: false }),
+  response: {
+    ...COMMON_PROBLEMS,
+    200: json(ProblemKind, 'What the code means.'),
+    400: problem('The query is not valid.'),
+    404: problem('There is no such code.')
+  }
+}
+
+/** The entry of a table, and nothing that it inherits. */
+function entry<T>(table: Readonly<Record<string, T>>, key: string): T | undefined {
+  return Object.hasOwn(table, key) ? table[key] : undefined
+}
+
+const problems: FastifyPluginAsyncTypebox = async (app) => {
+  app.get('/problems/:code', { schema }, async ({ params: { code } }) => {
+    const request = entry(PROBLEMS, code)
+    const event = entry(EVENT_CODES, code)
+    if (request === undefined && event === undefined) throw new ProblemError('not_found', 'there is no problem of this code')
+    return { code, ...request, event }
+  })
+}
+
+export default problems
