@@ -125,6 +125,7 @@ export class MemoryCore {
 
   /** What the core says of itself. */
   health(): Omit<StoreHealth, 'kind'> {
+    this.upkeep(0)
     const oldest = this.log.oldestArrival
     return {
       ids: this.#dedup.size,
