@@ -10,6 +10,7 @@ import drain from './plugins/drain.ts'
 import headers, { requestId } from './plugins/headers.ts'
 import ingest from './plugins/ingest.ts'
 import keys from './plugins/keys.ts'
+import metrics from './plugins/metrics.ts'
 import origins from './plugins/origins.ts'
 import problems, { answerFrameworkError } from './plugins/problems.ts'
 import rateLimit from './plugins/rate-limit.ts'
@@ -19,6 +20,7 @@ import sockets from './plugins/sockets.ts'
 import analytics from './routes/analytics.ts'
 import events from './routes/events.ts'
 import health from './routes/health.ts'
+import metricsPage from './routes/metrics.ts'
 import problemPages from './routes/problems.ts'
 import type { Settings } from './settings.ts'
 
@@ -72,11 +74,13 @@ export async function buildApp(settings: Settings, overrides: Overrides = {}): P
   // The core
   await app.register(backend, overrides)
   await app.register(ingest)
+  await app.register(metrics)
 
   // What can be asked
   await app.register(events)
   await app.register(analytics)
   await app.register(health)
+  await app.register(metricsPage)
   await app.register(problemPages)
 
   return app

@@ -1,0 +1,25 @@
+/** `GET /metrics`: what the service counts about itself, for Prometheus. */
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Type } from '@sinclair/typebox'
+import { GUARDED_PROBLEMS, problem } from './responses.ts'
+
+const schema = {
+  operationId: 'getMetrics',
+  tags: ['operations'],
+  summary: 'Read the metrics',
+  description: 'In the text format of Prometheus; requests are labelled by route pattern.',
+  querystring: Type.Object({}, { additionalProperties: false }),
+  response: {
+    ...GUARDED_PROBLEMS,
+    200: { description: 'The metrics.', content: { 'text/plain': { schema: { type: 'string' } } } },
+    400: problem('The query is not valid.')
+  }
+}
+
+const metrics: FastifyPluginAsyncTypebox = async (app) => {
+  const logLevel = 'warn' // scrapes come every few seconds
+  app.get('/metrics', { schema, config: { scope: 'read' }, logLevel }, async (_request, reply) =>
+    reply.type(app.metrics.contentType).send(await app.metrics.metrics()))
+}
+
+export default metrics
