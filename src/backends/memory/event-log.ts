@@ -15,6 +15,9 @@ export const MIN_LOG_BYTES = 1 << 20
 const SMALLEST_SLAB = 1 << 16
 const LARGEST_SLAB = 1 << 20
 
+/** No event begins one byte behind this. */
+const NO_RUN = -2
+
 /** Most events that one filtered read looks at. */
 const SCAN_LIMIT = 1 << 16
 
@@ -78,7 +81,7 @@ export class EventLog {
   append(batch: Batch, now: number): void {
     let slab = this.#slabs.at(-1)
     let runStart = 0
-    let runEnd = -1
+    let runEnd = NO_RUN
     let runTarget = 0
     for (let i = 0; i < batch.count; i++) {
       if (batch.verdicts[i] !== Verdict.Accepted && batch.verdicts[i] !== Verdict.Late) continue
@@ -86,7 +89,7 @@ export class EventLog {
       const end = batch.end[i]
       const fits = slab !== undefined && slab.fits(end - start)
       if (!fits || start !== runEnd + 1) {
-        if (runEnd >= 0) slab!.fill(runTarget, batch.bytes, runStart, runEnd)
+        if (runEnd !== NO_RUN) slab!.fill(runTarget, batch.bytes, runStart, runEnd)
         if (!fits) slab = this.#newSlab(now)
         runStart = start
         runTarget = slab!.offsets[slab!.count]
@@ -95,7 +98,7 @@ export class EventLog {
       runEnd = end
       this.#next++
     }
-    if (runEnd >= 0) slab!.fill(runTarget, batch.bytes, runStart, runEnd)
+    if (runEnd !== NO_RUN) slab!.fill(runTarget, batch.bytes, runStart, runEnd)
   }
 
   /** The events from a position on that match; the caller has made sure that it is retained. */

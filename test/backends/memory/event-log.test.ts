@@ -1,0 +1,113 @@
+import fc from 'fast-check'
+import t from 'tap'
+import { EVENT_TYPES } from '../../../schemas/index.ts'
+import type { Filter } from '../../../src/backends/backend.ts'
+import { Batch, Verdict } from '../../../src/backends/batch.ts'
+import { EventLog, MIN_LOG_BYTES, type Extract } from '../../../src/backends/memory/event-log.ts'
+
+const WIDE = { events: 100_000, bytes: 1 << 26 }
+
+/** A hash with many clashes, so that a filter has to look twice. */
+const hashUser = (user: string): number => user.length
+
+interface Entry {
+  user: string
+  type: number
+  size: number
+  verdict: Verdict
+  /** Bytes between this event and the one before it in the body. */
+  gap: number
+}
+
+function textOf({ user, type, size }: Entry, i: number): string {
+  return JSON.stringify({ user_id: user, event_type: EVENT_TYPES[type], n: i, pad: 'x'.repeat(size) })
+}
+
+function batchOf(entries: Entry[], from: number): { batch: Batch, kept: string[] } {
+  const batch = new Batch()
+  const kept: string[] = []
+  let body = ''
+  for (const [i, entry] of entries.entries()) {
+    const text = textOf(entry, from + i)
+    body += ' '.repeat(entry.gap)
+    batch.reserve()
+    batch.start[i] = body.length
+    batch.end[i] = body.length + text.length
+    body += text
+    batch.types[i] = entry.type
+    batch.userHash[i] = hashUser(entry.user)
+    batch.verdicts[i] = entry.verdict
+    batch.count++
+    if (entry.verdict === Verdict.Accepted || entry.verdict === Verdict.Late) kept.push(text)
+  }
+  batch.bytes = Buffer.from(body)
+  return { batch, kept }
+}
+
+function textsOf({ count, bytes, offsets }: Extract): string[] {
+  return Array.from({ length: count }, (_, i) => bytes.toString('utf8', offsets[i], offsets[i + 1] - 1))
+}
+
+const entry = fc.record({
+  user: fc.constantFrom('a', 'b', 'cc', 'dd'),
+  type: fc.nat(EVENT_TYPES.length - 1),
+  size: fc.oneof(fc.nat(200), fc.integer({ min: 100, max: 30_000 })),
+  verdict: fc.constantFrom(Verdict.Accepted, Verdict.Accepted, Verdict.Late, Verdict.Duplicate, Verdict.UserCapacity),
+  gap: fc.constantFrom(1, 1, 1, 0, 2)
+})
+
+t.test('gives back, in order, exactly what it retains of what was accepted', async (t) => {
+  fc.assert(fc.property(fc.array(fc.array(entry, { maxLength: 40 }), { maxLength: 12 }), fc.nat(), (batches, where) => {
+    const log = new EventLog(MIN_LOG_BYTES, hashUser)
+    const all: string[] = []
+    for (const [i, entries] of batches.entries()) {
+      const { batch, kept } = batchOf(entries, all.length)
+      log.append(batch, i)
+      all.push(...kept)
+    }
+    if (log.next !== all.length || log.byteLength > MIN_LOG_BYTES) return false
+    const position = log.first + where % (log.next - log.first + 1)
+    const extract = log.read(position, {}, WIDE)
+    if (extract.bytes.toString() !== all.slice(position).join(',')) return false
+    if (textsOf(extract).join('\n') !== all.slice(position).join('\n') || extract.next !== log.next) return false
+    const filter: Filter = { types: new Set([0, 2]), users: new Set(['a', 'dd']) }
+    const wanted = all.map((text, at) => ({ text, at })).filter(({ text, at }) => {
+      const { user_id, event_type } = JSON.parse(text)
+      return at >= position && ['a', 'dd'].includes(user_id) && [EVENT_TYPES[0], EVENT_TYPES[2]].includes(event_type)
+    })
+    const filtered = log.read(position, filter, WIDE)
+    if (textsOf(filtered).join('\n') !== wanted.map(({ text }) => text).join('\n')) return false
+    if (filtered.positions.join() !== wanted.map(({ at }) => at).join()) return false
+    const newest = log.read(log.positionOfNewest({}, 3), {}, WIDE)
+    return textsOf(newest).join('\n') === all.slice(Math.max(log.first, all.length - 3)).join('\n')
+  }), { numRuns: 150 })
+  t.pass('no difference found')
+})
+
+t.test('a filtered read gives up after looking at much, and says how far it came', async (t) => {
+  const log = new EventLog(64 << 20, hashUser)
+  const entries = Array.from({ length: 10_000 }, (): Entry => ({ user: 'a', type: 0, size: 0, verdict: Verdict.Accepted, gap: 1 }))
+  for (let i = 0; i < 8; i++) log.append(batchOf(entries, 0).batch, 0)
+  const filter: Filter = { types: new Set([1]) }
+  const first = log.read(0, filter, WIDE)
+  t.equal(first.count, 0)
+  t.equal(first.next, 65_536)
+  t.equal(log.read(first.next, filter, WIDE).next, 80_000)
+  t.equal(log.positionOfNewest(filter, 1), 80_000 - 65_536)
+})
+
+t.test('what a reader was given does not change when its slab is used again', async (t) => {
+  const log = new EventLog(MIN_LOG_BYTES, hashUser)
+  const big = (n: number): Entry[] => [{ user: 'a', type: 0, size: 30_000, verdict: Verdict.Accepted, gap: n }]
+  log.append(batchOf(big(0), 0).batch, 0)
+  const { bytes } = log.read(0, {}, WIDE)
+  const before = bytes.toString()
+  for (let i = 1; i < 200; i++) log.append(batchOf(big(0), i).batch, i)
+  t.equal(bytes.toString(), before)
+  t.ok(log.first > 0 && log.oldestArrival! > 0)
+})
+
+t.test('refuses to be too small', async (t) => {
+  t.throws(() => new EventLog(MIN_LOG_BYTES - 1, hashUser), RangeError)
+  t.equal(new EventLog(MIN_LOG_BYTES, hashUser).oldestArrival, undefined)
+})
