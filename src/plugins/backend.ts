@@ -41,7 +41,7 @@ export default fp<{ clock?: Clock, backend?: Backend }>(async (app, { clock = sy
     exact = health.exact
     if (exact) app.log.info('counts are exact again')
     else app.log.warn(health, 'ids are forgotten before their 8 days are over: raise DEDUP_CAPACITY') // [DEDUP-4]
-  }, MAINTENANCE_INTERVAL).unref()
+  }, MAINTENANCE_INTERVAL)
 
   app.addHook('onClose', async () => {
     clearInterval(maintenance)

@@ -40,6 +40,10 @@ export default fp(async (app) => {
   })
 
   if (allowed.size > 0) {
+    app.addHook('onRequest', (request, _reply, done) => {
+      if (request.method === 'OPTIONS') app.checkOrigin(request)
+      done()
+    })
     await app.register(cors, {
       origin: (origin, done) => done(null, origin !== undefined && isAllowed(origin)),
       exposedHeaders: ['x-request-id', 'retry-after'],
