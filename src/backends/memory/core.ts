@@ -118,7 +118,7 @@ export class MemoryCore {
       users: ranked.map(({ user_id, total, user }) => ({
         user_id,
         total_events: total,
-        last_seen: total === 0 ? null : instant(this.#users.chunkOf(user).lastSeen[this.#users.placeOf(user)])
+        last_seen: total === 0 ? null : instant(this.#users.lastSeen(user))
       }))
     }
   }
@@ -183,14 +183,14 @@ export class MemoryCore {
       batch.verdicts[i] = Verdict.Late
       return
     }
-    this.#windows.see(this.#users.chunkOf(this.#user).lastSeen[this.#users.placeOf(this.#user)], time)
+    this.#windows.see(this.#users.lastSeen(this.#user), time)
     this.#windows.count(time, batch.types[i])
     this.#activity.count(this.#user, time)
     batch.verdicts[i] = Verdict.Accepted
   }
 
   /** The number of a user, known or new; -1 where no more can be known. */
-  #enter(hash: number, bytes: Uint8Array, start: number, end: number): number {
+  #enter(hash: number, bytes: Buffer, start: number, end: number): number {
     const known = this.#users.find(hash, bytes, start, end)
     if (known >= 0) return known
     this.#makeRoom()
@@ -216,6 +216,6 @@ export class MemoryCore {
   #lookUp(window: number, name: string): { user_id: string, total: number, user: number } {
     const bytes = Buffer.from(name)
     const user = this.#users.find(this.#users.hash(bytes, 0, bytes.length), bytes, 0, bytes.length)
-    return { user_id: name, user, total: user < 0 ? 0 : this.#users.chunkOf(user).totals[window][this.#users.placeOf(user)] }
+    return { user_id: name, user, total: user < 0 ? 0 : this.#users.total(user, window) }
   }
 }

@@ -18,7 +18,7 @@ export class HourCounts {
     return this.#length
   }
 
-  /** Adds an entry with one event and returns its place. */
+  /** Adds an entry and returns its place. */
   append(user: number): number {
     const entry = this.#length++
     if (entry >>> CHUNK_BITS === this.#users.length) {
@@ -26,13 +26,13 @@ export class HourCounts {
       this.#counts.push(new Uint32Array(CHUNK_ENTRIES))
     }
     this.#users[entry >>> CHUNK_BITS][entry & CHUNK_MASK] = user
-    this.#counts[entry >>> CHUNK_BITS][entry & CHUNK_MASK] = 1
+    this.#counts[entry >>> CHUNK_BITS][entry & CHUNK_MASK] = 0
     return entry
   }
 
-  /** Counts one more event for an entry. */
-  increment(entry: number): void {
-    this.#counts[entry >>> CHUNK_BITS][entry & CHUNK_MASK]++
+  /** Sets the events of an entry. */
+  set(entry: number, count: number): void {
+    this.#counts[entry >>> CHUNK_BITS][entry & CHUNK_MASK] = count
   }
 
   /** The user of an entry. */
@@ -40,7 +40,7 @@ export class HourCounts {
     return this.#users[entry >>> CHUNK_BITS][entry & CHUNK_MASK]
   }
 
-  /** The events of an entry. */
+  /** The events of an entry, as last set. */
   countAt(entry: number): number {
     return this.#counts[entry >>> CHUNK_BITS][entry & CHUNK_MASK]
   }
@@ -51,26 +51,25 @@ export class HourCounts {
   }
 
   /**
-   * Joins the entries of each user into its first one and tells the place of each, so that memory follows the number of
-   * users and not of events. O(length + userLimit), at most once for as many events.
+   * Joins the entries of each user into its first one, so that memory follows the number of users and not of events.
+   * O(length + userLimit), at most once for as many events.
    * @param userLimit one past the highest user number
    */
-  fold(userLimit: number, moved: (user: number, entry: number) => void): void {
+  fold(userLimit: number): void {
     const places = new Uint32Array(userLimit)
-    let kept = 0
-    for (let entry = 0; entry < this.#length; entry++) {
+    const length = this.#length
+    this.#length = 0
+    for (let entry = 0; entry < length; entry++) {
       const user = this.userAt(entry)
       const count = this.countAt(entry)
       if (places[user] === 0) {
-        places[user] = ++kept
-        this.#users[(kept - 1) >>> CHUNK_BITS][(kept - 1) & CHUNK_MASK] = user
-        this.#counts[(kept - 1) >>> CHUNK_BITS][(kept - 1) & CHUNK_MASK] = count
-        moved(user, kept - 1)
+        // The list is no longer than what has been read of it, so nothing unread is overwritten.
+        this.set(this.append(user), count)
+        places[user] = this.#length
       } else {
-        this.#counts[(places[user] - 1) >>> CHUNK_BITS][(places[user] - 1) & CHUNK_MASK] += count
+        this.set(places[user] - 1, this.countAt(places[user] - 1) + count)
       }
     }
-    this.#length = kept
-    this.#users.length = this.#counts.length = Math.ceil(kept / CHUNK_ENTRIES)
+    this.#users.length = this.#counts.length = Math.ceil(this.#length / CHUNK_ENTRIES)
   }
 }

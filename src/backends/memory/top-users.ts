@@ -13,12 +13,9 @@ export interface RankedUser {
  */
 export function topUsers(table: UserTable, window: number, limit: number): RankedUser[] {
   const heap = new WorstFirst(table, limit)
-  for (let c = 0, left = table.limit; left > 0; c++, left -= 65_536) {
-    const totals = table.chunks[c].totals[window]
-    const end = Math.min(left, totals.length)
-    for (let i = 0; i < end; i++) {
-      if (totals[i] >= heap.threshold && totals[i] > 0) heap.offer(c * totals.length + i, totals[i])
-    }
+  for (let user = 0; user < table.limit; user++) {
+    const total = table.total(user, window)
+    if (total >= heap.threshold) heap.offer(user, total)
   }
   return heap.sorted()
 }
@@ -35,9 +32,7 @@ class WorstFirst {
   }
 
   /** Fewer events than this cannot get in. */
-  get threshold(): number {
-    return this.#heap.length < this.#limit ? 0 : this.#heap[0].total
-  }
+  threshold = 1
 
   offer(user: number, total: number): void {
     const candidate = { user, total }
@@ -48,6 +43,7 @@ class WorstFirst {
       this.#heap[0] = candidate
       this.#down(0)
     }
+    if (this.#heap.length === this.#limit) this.threshold = this.#heap[0].total
   }
 
   sorted(): RankedUser[] {

@@ -5,9 +5,9 @@
  */
 import { TIME_WINDOWS, WINDOW_MINUTES } from '../../../schemas/index.ts'
 import { HourCounts } from './hour-counts.ts'
-import type { UserTable } from './user-table.ts'
+import { ENTRY, HOUR, HOUR_COUNT, TOTALS, type UserTable } from './user-table.ts'
 
-const HOUR = 3_600_000
+const HOUR_MS = 3_600_000
 const LONGEST = TIME_WINDOWS.length - 1
 
 /** How far the totals of one window have come. */
@@ -25,7 +25,7 @@ interface WindowState {
 
 /** The first hour, counted from 1970, that a window of so many minutes reaches at `now`. */
 export function firstHour(now: number, minutes: number): number {
-  return Math.floor((now - minutes * 60_000) / HOUR)
+  return Math.floor((now - minutes * 60_000) / HOUR_MS)
 }
 
 /** See above. */
@@ -54,24 +54,18 @@ export class UserActivity {
 
   /** Counts one event of a user in its hour; the hour is one that the longest window reaches. O(1). */
   count(user: number, time: number): void {
-    const hour = Math.floor(time / HOUR)
-    const chunk = this.#users.chunkOf(user)
-    const at = this.#users.placeOf(user)
-    let entry: number
-    if (chunk.hour[at] === hour) {
-      entry = chunk.entry[at]
-      this.#hours.get(hour)!.increment(entry)
-    } else {
-      entry = this.#append(hour, user)
-      chunk.hour[at] = hour
-      chunk.entry[at] = entry
-    }
+    const hour = Math.floor(time / HOUR_MS)
+    const words = this.#users.wordsOf(user)
+    const at = this.#users.recordOf(user)
+    if (words[at + HOUR] !== hour) this.#goTo(hour, user, words, at)
+    words[at + HOUR_COUNT]++
+    const entry = words[at + ENTRY]
     for (let w = 0; w <= LONGEST; w++) {
       const window = this.#windows[w]
       // In the hour that is being taken off, what is counted on an entry not yet reached will be taken off with it.
-      if (hour > window.base || (hour === window.base && entry >= window.swept && entry < window.limit)) chunk.totals[w][at]++
+      if (hour > window.base || (hour === window.base && entry >= window.swept && entry < window.limit)) words[at + TOTALS + w]++
     }
-    if (time > chunk.lastSeen[at]) chunk.lastSeen[at] = time
+    if (time > this.#users.lastSeen(user)) this.#users.setLastSeen(user, time)
   }
 
   /** Sets the time and takes off at most `budget` entries of hours that have left a window. Returns `isSettled`. */
@@ -89,19 +83,32 @@ export class UserActivity {
     return this.isSettled
   }
 
-  #append(hour: number, user: number): number {
+  /** Begins a user's entry in an hour, after putting down the count of the one it comes from. */
+  #goTo(hour: number, user: number, words: Uint32Array, at: number): void {
+    this.#hours.get(words[at + HOUR])?.set(words[at + ENTRY], words[at + HOUR_COUNT])
     let counts = this.#hours.get(hour)
     if (counts === undefined) this.#hours.set(hour, counts = new HourCounts())
     else if (counts.isFoldDue(this.#users.size) && this.#windows.every((window) => window.limit === Infinity)) this.#fold(hour, counts)
-    return counts.append(user)
+    words[at + HOUR] = hour
+    words[at + ENTRY] = counts.append(user)
+    words[at + HOUR_COUNT] = 0
   }
 
+  /** Folds an hour; the counts that its users still carry themselves are put down before and picked up after. */
   #fold(hour: number, counts: HourCounts): void {
-    counts.fold(this.#users.limit, (user, entry) => {
-      const chunk = this.#users.chunkOf(user)
-      const at = this.#users.placeOf(user)
-      if (chunk.hour[at] === hour) chunk.entry[at] = entry
-    })
+    for (let entry = 0; entry < counts.length; entry++) {
+      const words = this.#users.wordsOf(counts.userAt(entry))
+      const at = this.#users.recordOf(counts.userAt(entry))
+      if (words[at + HOUR] === hour && words[at + ENTRY] === entry) counts.set(entry, words[at + HOUR_COUNT])
+    }
+    counts.fold(this.#users.limit)
+    for (let entry = 0; entry < counts.length; entry++) {
+      const words = this.#users.wordsOf(counts.userAt(entry))
+      const at = this.#users.recordOf(counts.userAt(entry))
+      if (words[at + HOUR] !== hour) continue
+      words[at + ENTRY] = entry
+      words[at + HOUR_COUNT] = counts.countAt(entry)
+    }
   }
 
   /** Takes off some entries of a window's base hour; returns what that used of the budget, at least 1. */
@@ -111,7 +118,7 @@ export class UserActivity {
     if (counts !== undefined) {
       if (window.limit === Infinity) window.limit = counts.length
       const end = Math.min(window.limit, begin + budget)
-      for (let entry = begin; entry < end; entry++) this.#takeOff(w, counts.userAt(entry), counts.countAt(entry))
+      for (let entry = begin; entry < end; entry++) this.#takeOff(w, window.base, counts, entry)
       window.swept = end
       if (end < window.limit) return end - begin
     }
@@ -124,11 +131,13 @@ export class UserActivity {
     return used
   }
 
-  #takeOff(w: number, user: number, count: number): void {
-    const totals = this.#users.chunkOf(user).totals[w]
-    const at = this.#users.placeOf(user)
-    totals[at] -= count
-    if (w === LONGEST && totals[at] === 0) this.#users.remove(user)
+  #takeOff(w: number, hour: number, counts: HourCounts, entry: number): void {
+    const user = counts.userAt(entry)
+    const words = this.#users.wordsOf(user)
+    const at = this.#users.recordOf(user)
+    const isCurrent = words[at + HOUR] === hour && words[at + ENTRY] === entry
+    words[at + TOTALS + w] -= isCurrent ? words[at + HOUR_COUNT] : counts.countAt(entry)
+    if (w === LONGEST && words[at + TOTALS + w] === 0) this.#users.remove(user)
   }
 
   #nextHour(window: WindowState): number {

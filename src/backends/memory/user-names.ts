@@ -1,10 +1,10 @@
 /**
- * The user ids themselves, as UTF-8 in slots of a few fixed sizes, so that five million of them are a few thousand
- * buffers for the garbage collector and a freed slot fits the next user of its size.
+ * The longer user ids, as UTF-8 in slots of a few fixed sizes, so that millions of them are a few thousand buffers for the
+ * garbage collector and a freed slot fits the next user of its size.
  */
 
 /** Slot sizes, in bytes; a user id has at most 256 code points of four bytes. */
-const SIZES = [16, 32, 64, 128, 256, 512, 1024]
+const SIZES = [64, 128, 256, 512, 1024]
 const BLOCK_BYTES = 1 << 18
 
 /** Slots of one size. */
@@ -23,7 +23,7 @@ export class UserNames {
   readonly #classes: SizeClass[] = SIZES.map((size) => ({ size, slotsPerBlock: BLOCK_BYTES / size, blocks: [], free: [], used: 0 }))
 
   /** Keeps a copy of `bytes[start .. end)` and returns its reference. */
-  add(bytes: Uint8Array, start: number, end: number): number {
+  add(bytes: Buffer, start: number, end: number): number {
     const length = end - start
     let c = 0
     while (SIZES[c] < length) c++
@@ -34,7 +34,7 @@ export class UserNames {
       if (slot % sizeClass.slotsPerBlock === 0) sizeClass.blocks.push(Buffer.allocUnsafeSlow(BLOCK_BYTES))
     }
     const block = sizeClass.blocks[Math.floor(slot / sizeClass.slotsPerBlock)]
-    block.set(bytes.subarray(start, end), (slot % sizeClass.slotsPerBlock) * sizeClass.size)
+    bytes.copy(block, (slot % sizeClass.slotsPerBlock) * sizeClass.size, start, end)
     return slot * SIZES.length + c
   }
 
@@ -43,15 +43,9 @@ export class UserNames {
     this.#classes[reference % SIZES.length].free.push(Math.floor(reference / SIZES.length))
   }
 
-  /** Whether the name of this reference and length is `bytes[start .. end)`. */
-  equals(reference: number, length: number, bytes: Uint8Array, start: number, end: number): boolean {
-    if (length !== end - start) return false
-    const sizeClass = this.#classes[reference % SIZES.length]
-    const slot = Math.floor(reference / SIZES.length)
-    const block = sizeClass.blocks[Math.floor(slot / sizeClass.slotsPerBlock)]
-    const at = (slot % sizeClass.slotsPerBlock) * sizeClass.size
-    for (let i = 0; i < length; i++) if (block[at + i] !== bytes[start + i]) return false
-    return true
+  /** Whether the name of this reference, which is as long, is `bytes[start .. end)`. */
+  equals(reference: number, bytes: Uint8Array, start: number, end: number): boolean {
+    return this.get(reference, end - start).equals(bytes.subarray(start, end))
   }
 
   /** The bytes of a name; a view that lasts until the slot is given back. */

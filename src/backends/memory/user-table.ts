@@ -1,6 +1,7 @@
 /**
- * Every user that some window still counts, under a small number: its name, its latest timestamp and how many events
- * each window holds of it. The table grows by chunks of 65,536 users and never moves one.
+ * Every user that some window still counts, under a small number. A user is one record of 64 bytes, so that counting an
+ * event touches one line of the cache: latest timestamp, totals of the windows, and the name itself where it is short.
+ * The table grows by chunks of 16,384 users and never moves one.
  */
 import { TIME_WINDOWS } from '../../../schemas/index.ts'
 import { HashIndex, INDEX_VALUE_LIMIT } from './hash-index.ts'
@@ -10,21 +11,38 @@ import { UserNames } from './user-names.ts'
 /** Most users that a table can hold. */
 export const MAX_USER_CAPACITY = 60_000_000
 
-const CHUNK_BITS = 16
+const CHUNK_BITS = 14
 const CHUNK_USERS = 1 << CHUNK_BITS
-const CHUNK_MASK = CHUNK_USERS - 1
 
-/** The columns of 65,536 users. */
+/** 32-bit words of a record, and which of them is what. */
+export const RECORD_WORDS = 16
+/** The first of one total a window. */
+export const TOTALS = 2
+/** The hour of the user's newest entry in the hour counts, … */
+export const HOUR = 5
+/** … the place of that entry, … */
+export const ENTRY = 6
+/** … and its count, which is written into the entry only when the user goes on to another hour. */
+export const HOUR_COUNT = 7
+const NAME_LENGTH = 8
+/** A reference into the names, or the name's own bytes if there are at most INLINE_BYTES. */
+const NAME = 9
+const INLINE_BYTES = (RECORD_WORDS - NAME) * 4
+
+if (TIME_WINDOWS.length > HOUR - TOTALS) throw new RangeError('a record has no room for so many windows')
+
+/** The records of 16,384 users, seen as words, bytes and (for the latest timestamp, in words 0 and 1) doubles. */
 class UserChunk {
-  /** Latest timestamp, milliseconds since 1970. */
-  readonly lastSeen = new Float64Array(CHUNK_USERS)
-  /** The hour of the user's newest entry in the hour counts, and the entry itself; saves looking it up. */
-  readonly hour = new Int32Array(CHUNK_USERS)
-  readonly entry = new Uint32Array(CHUNK_USERS)
-  readonly name = new Uint32Array(CHUNK_USERS)
-  readonly nameLength = new Uint16Array(CHUNK_USERS)
-  /** Events in each window; zero in the longest one for a number that is not in use. */
-  readonly totals = TIME_WINDOWS.map(() => new Uint32Array(CHUNK_USERS))
+  readonly words: Uint32Array
+  readonly bytes: Buffer
+  readonly lastSeen: Float64Array
+
+  constructor() {
+    const memory = new ArrayBuffer(CHUNK_USERS * RECORD_WORDS * 4)
+    this.words = new Uint32Array(memory)
+    this.bytes = Buffer.from(memory)
+    this.lastSeen = new Float64Array(memory)
+  }
 }
 
 /** See above. */
@@ -33,7 +51,7 @@ export class UserTable {
   readonly #hash: KeyedHash
   readonly #index: HashIndex
   readonly #names = new UserNames()
-  readonly chunks: UserChunk[] = []
+  readonly #chunks: UserChunk[] = []
   readonly #free: number[] = []
   #used = 0
   // The name that is being looked for.
@@ -72,16 +90,17 @@ export class UserTable {
   }
 
   /** A number for a user that is not known, or -1 at capacity. */
-  add(hash: number, bytes: Uint8Array, start: number, end: number): number {
+  add(hash: number, bytes: Buffer, start: number, end: number): number {
     if (this.size >= this.capacity) return -1
     const user = this.#free.pop() ?? this.#used++
-    if (user >>> CHUNK_BITS === this.chunks.length) this.chunks.push(new UserChunk())
-    const chunk = this.chunks[user >>> CHUNK_BITS]
-    const at = user & CHUNK_MASK
-    chunk.lastSeen[at] = -1
-    chunk.hour[at] = -1
-    chunk.name[at] = this.#names.add(bytes, start, end)
-    chunk.nameLength[at] = end - start
+    if (user >>> CHUNK_BITS === this.#chunks.length) this.#chunks.push(new UserChunk())
+    const words = this.wordsOf(user)
+    const at = this.recordOf(user)
+    words.fill(0, at, at + RECORD_WORDS)
+    words[at + NAME_LENGTH] = end - start
+    if (end - start > INLINE_BYTES) words[at + NAME] = this.#names.add(bytes, start, end)
+    else bytes.copy(this.#chunks[user >>> CHUNK_BITS].bytes, (at + NAME) * 4, start, end)
+    this.setLastSeen(user, -1)
     this.#index.insert(hash, user)
     return user
   }
@@ -89,25 +108,45 @@ export class UserTable {
   /** Forgets a user. */
   remove(user: number): void {
     this.#index.remove(this.hashOf(user), user)
-    this.#names.free(this.chunks[user >>> CHUNK_BITS].name[user & CHUNK_MASK])
+    const words = this.wordsOf(user)
+    const at = this.recordOf(user)
+    if (words[at + NAME_LENGTH] > INLINE_BYTES) this.#names.free(words[at + NAME])
+    words.fill(0, at, at + RECORD_WORDS)
     this.#free.push(user)
   }
 
-  /** The chunk that holds a user. */
-  chunkOf(user: number): UserChunk {
-    return this.chunks[user >>> CHUNK_BITS]
+  /** The words among which a user's record lies. */
+  wordsOf(user: number): Uint32Array {
+    return this.#chunks[user >>> CHUNK_BITS].words
   }
 
-  /** The user's place in its chunk. */
-  placeOf(user: number): number {
-    return user & CHUNK_MASK
+  /** Where among them it begins. */
+  recordOf(user: number): number {
+    return (user & (CHUNK_USERS - 1)) * RECORD_WORDS
+  }
+
+  /** The user's latest timestamp, milliseconds since 1970; -1 before the first. */
+  lastSeen(user: number): number {
+    return this.#chunks[user >>> CHUNK_BITS].lastSeen[(user & (CHUNK_USERS - 1)) * (RECORD_WORDS / 2)]
+  }
+
+  /** Sets the latest timestamp. */
+  setLastSeen(user: number, time: number): void {
+    this.#chunks[user >>> CHUNK_BITS].lastSeen[(user & (CHUNK_USERS - 1)) * (RECORD_WORDS / 2)] = time
+  }
+
+  /** The user's events in a window; zero for a number that is not in use. */
+  total(user: number, window: number): number {
+    return this.wordsOf(user)[this.recordOf(user) + TOTALS + window]
   }
 
   /** The UTF-8 of a user's id; a view that lasts until the user is forgotten. */
   name(user: number): Buffer {
-    const chunk = this.chunkOf(user)
-    const at = user & CHUNK_MASK
-    return this.#names.get(chunk.name[at], chunk.nameLength[at])
+    const words = this.wordsOf(user)
+    const at = this.recordOf(user)
+    const length = words[at + NAME_LENGTH]
+    if (length > INLINE_BYTES) return this.#names.get(words[at + NAME], length)
+    return this.#chunks[user >>> CHUNK_BITS].bytes.subarray((at + NAME) * 4, (at + NAME) * 4 + length)
   }
 
   /** Part of the index's Keys. */
@@ -118,8 +157,13 @@ export class UserTable {
 
   /** Part of the index's Keys. */
   matches(user: number): boolean {
-    const chunk = this.chunkOf(user)
-    const at = user & CHUNK_MASK
-    return this.#names.equals(chunk.name[at], chunk.nameLength[at], this.#bytes, this.#start, this.#end)
+    const chunk = this.#chunks[user >>> CHUNK_BITS]
+    const at = this.recordOf(user)
+    const length = this.#end - this.#start
+    if (chunk.words[at + NAME_LENGTH] !== length) return false
+    if (length > INLINE_BYTES) return this.#names.equals(chunk.words[at + NAME], this.#bytes, this.#start, this.#end)
+    const name = (at + NAME) * 4
+    for (let i = 0; i < length; i++) if (chunk.bytes[name + i] !== this.#bytes[this.#start + i]) return false
+    return true
   }
 }

@@ -67,7 +67,6 @@ t.test('grows over several chunks', async (t) => {
   const rig = new Rig(200_000)
   for (let i = 0; i < 150_000; i++) rig.add(`user-${i}`)
   t.equal(rig.table.size, 150_000)
-  t.equal(rig.table.chunks.length, 3)
   let found = 0
   for (let i = 0; i < 150_000; i++) if (rig.find(`user-${i}`) === i) found++
   t.equal(found, 150_000)
