@@ -11,7 +11,8 @@ import { receiptFields } from './receipt.ts'
 
 /** What may be wrong with a client frame. The connection stays usable after any of them. */
 export const FRAME_ERROR_CODES = [
-  'invalid_json', 'invalid_frame', 'unknown_type', 'invalid_cursor', 'no_events', 'too_many_events', 'forbidden', 'internal_error'
+  'invalid_json', 'nesting_too_deep', 'invalid_frame', 'unknown_type', 'invalid_cursor', 'no_events', 'too_many_events', 'forbidden',
+  'storage_unavailable', 'internal_error'
 ] as const
 
 /** Why a stretch of events was not delivered. */
@@ -67,7 +68,7 @@ export const ErrorFrame = Type.Object(
 
 export const PublishFrame = Type.Object(
   { type: Type.Literal('publish'), id: FrameId, events: Type.Array(ref(Event)) },
-  { $id: 'PublishFrame', title: 'PublishFrame', description: 'Events to take; a bare event or array is the same without an id.' }
+  { $id: 'PublishFrame', title: 'PublishFrame', description: 'Events to take; a bare event or array is the same without an id.', additionalProperties: false }
 )
 
 export const SubscribeFrame = Type.Object(

@@ -4,12 +4,15 @@
  */
 import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
 import type { Backend, Clock } from './backends/backend.ts'
+import type { LiveTimes } from './live/hub.ts'
 import { RequestLog } from './logger.ts'
 import backend from './plugins/backend.ts'
+import docs from './plugins/docs.ts'
 import drain from './plugins/drain.ts'
 import headers, { requestId } from './plugins/headers.ts'
 import ingest from './plugins/ingest.ts'
 import keys from './plugins/keys.ts'
+import livePlugin, { isHandshake } from './plugins/live.ts'
 import metrics from './plugins/metrics.ts'
 import origins from './plugins/origins.ts'
 import problems, { answerFrameworkError } from './plugins/problems.ts'
@@ -20,8 +23,10 @@ import sockets from './plugins/sockets.ts'
 import analytics from './routes/analytics.ts'
 import events from './routes/events.ts'
 import health from './routes/health.ts'
+import live from './routes/live.ts'
 import metricsPage from './routes/metrics.ts'
 import problemPages from './routes/problems.ts'
+import stream from './routes/stream.ts'
 import type { Settings } from './settings.ts'
 
 /** What a test may put in the place of the real thing. */
@@ -29,6 +34,8 @@ export interface Overrides {
   clock?: Clock
   logger?: FastifyBaseLogger
   backend?: Backend
+  /** Heartbeats, pings and summaries in a hurry. */
+  liveTimes?: Partial<LiveTimes>
   /** Milliseconds in which a whole request must have arrived. */
   requestTimeout?: number
 }
@@ -51,6 +58,7 @@ export async function buildApp(settings: Settings, overrides: Overrides = {}): P
     connectionTimeout: 120_000, // longer than any heartbeat; ends peers that take nothing
     keepAliveTimeout: 72_000, // longer than the usual idle timeout of a load balancer
     http: {
+      shouldUpgradeCallback: isHandshake,
       requestTimeout,
       headersTimeout: Math.min(requestTimeout, 10_000),
       connectionsCheckingInterval: Math.min(requestTimeout / 4, 1_000),
@@ -75,10 +83,14 @@ export async function buildApp(settings: Settings, overrides: Overrides = {}): P
   await app.register(backend, overrides)
   await app.register(ingest)
   await app.register(metrics)
+  await app.register(livePlugin, overrides)
 
   // What can be asked
+  await app.register(docs)
   await app.register(events)
   await app.register(analytics)
+  await app.register(stream)
+  await app.register(live)
   await app.register(health)
   await app.register(metricsPage)
   await app.register(problemPages)

@@ -161,7 +161,8 @@ function byteOrderMark(body: Buffer): number {
   return body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf ? 3 : 0
 }
 
-function syntaxProblem(body: Buffer, error: JsonError): ProblemError {
+/** What is told of a text that is not JSON: where, in lines and columns. */
+export function syntaxProblem(body: Buffer, error: JsonError): ProblemError {
   if (error.tooDeep) return new ProblemError('nesting_too_deep', `the body is nested more than ${JSON_MAX_DEPTH} levels deep`)
   const lineStart = error.offset === 0 ? 0 : body.lastIndexOf(NEWLINE, error.offset - 1) + 1
   let line = 1

@@ -1,0 +1,122 @@
+/**
+ * The client's frames, from bytes to what is asked for. Events to publish are found but not parsed: their bytes go the
+ * same way as the body of an HTTP request, so that they get the same verdicts.
+ */
+import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
+import {
+  Event, PublishFrame, SubscribeFrame as SubscribeSchema, UnsubscribeFrame as UnsubscribeSchema, UnwatchFrame as UnwatchSchema,
+  WatchFrame as WatchSchema, type ClientFrame
+} from '../../schemas/index.ts'
+import { syntaxProblem } from '../ingest/body-reader.ts'
+import { isUserId } from '../ingest/event-validator.ts'
+import { JsonError, eachMember, skipSpace, skipValue, type Member } from '../ingest/json.ts'
+import { FrameError, asFrameError } from './frame-error.ts'
+
+/** Events to take: one event or an array of them, as JSON. */
+export interface Publish {
+  type: 'publish'
+  id?: string
+  body: Buffer
+}
+
+/** What a client asks for. */
+export type Request = Publish | Exclude<ClientFrame, { type: 'publish' }>
+
+const OPEN_BRACKET = 0x5b
+const OPEN_BRACE = 0x7b
+const BACKSLASH = 0x5c
+
+/** Bytes of the longest known key, with every character escaped, and its quotes. */
+const KEY_MAX_BYTES = 64
+
+const EVENT_FIELDS: ReadonlySet<string> = new Set(Object.keys(Event.properties))
+const PUBLISH_FIELDS: ReadonlySet<string> = new Set(Object.keys(PublishFrame.properties))
+
+const KNOWN_FIELDS: ReadonlySet<string> = new Set([...EVENT_FIELDS, ...PUBLISH_FIELDS])
+
+/** Stands for all other fields. */
+const UNKNOWN = ''
+
+const ajv = new Ajv({ formats: { 'user-id': isUserId } })
+const VALIDATORS = new Map<string, ValidateFunction>(
+  [SubscribeSchema, UnsubscribeSchema, WatchSchema, UnwatchSchema].map((schema) => [schema.properties.type.const, ajv.compile(schema)])
+)
+const KNOWN_TYPES = [PublishFrame.properties.type.const, ...VALIDATORS.keys()].join(', ')
+const ID_MAX_LENGTH = PublishFrame.properties.id.maxLength!
+
+/**
+ * Reads one frame, which is valid UTF-8. An array, and an object that has fields of an event and no `type`, are events
+ * to publish.
+ * @throws FrameError
+ */
+export function readClientFrame(bytes: Buffer): Request {
+  try {
+    const start = skipSpace(bytes, 0, bytes.length)
+    if (bytes[start] === OPEN_BRACKET) return { type: 'publish', body: bytes }
+    if (bytes[start] === OPEN_BRACE) return readObject(bytes, start)
+    expectEnd(bytes, skipValue(bytes, start, bytes.length))
+  } catch (error) {
+    throw error instanceof JsonError ? asFrameError(syntaxProblem(bytes, error), undefined) : error
+  }
+  throw new FrameError('invalid_frame', 'a frame is a JSON object with a `type`, an event, or an array of events')
+}
+
+function expectEnd(bytes: Buffer, at: number): void {
+  const end = skipSpace(bytes, at, bytes.length)
+  if (end < bytes.length) throw new JsonError(end)
+}
+
+function readObject(bytes: Buffer, start: number): Request {
+  const members = new Map<string, Member>()
+  expectEnd(bytes, eachMember(bytes, start, bytes.length, (member) => {
+    const key = keyAt(bytes, member)
+    members.set(KNOWN_FIELDS.has(key) ? key : UNKNOWN, member)
+  }))
+  const type = members.get('type')
+  if (type === undefined) {
+    for (const key of members.keys()) if (EVENT_FIELDS.has(key)) return { type: 'publish', body: bytes }
+    throw new FrameError('invalid_frame', 'a frame has a `type`, and an event its own fields')
+  }
+  const id = readId(bytes, members.get('id'))
+  const name = valueAt(bytes, type)
+  if (name === 'publish') return readPublish(bytes, members, id)
+  const validate = typeof name === 'string' ? VALIDATORS.get(name) : undefined
+  if (validate === undefined) throw new FrameError('unknown_type', `\`type\` must be one of ${KNOWN_TYPES}`, id)
+  const frame: unknown = JSON.parse(bytes.toString('utf8', start))
+  if (!validate(frame)) throw new FrameError('invalid_frame', describe(validate.errors![0]), id)
+  return frame as Request
+}
+
+function readPublish(bytes: Buffer, members: Map<string, Member>, id: string | undefined): Publish {
+  for (const key of members.keys()) {
+    if (!PUBLISH_FIELDS.has(key)) throw new FrameError('invalid_frame', 'a `publish` frame has only `type`, `id` and `events`', id)
+  }
+  const events = members.get('events')
+  if (events === undefined || bytes[events.valueStart] !== OPEN_BRACKET) {
+    throw new FrameError('invalid_frame', '`events` must be an array of events', id)
+  }
+  return { type: 'publish', id, body: bytes.subarray(events.valueStart, events.valueEnd) }
+}
+
+/** The id of a frame, if it has one that can be echoed. */
+function readId(bytes: Buffer, member: Member | undefined): string | undefined {
+  if (member === undefined) return undefined
+  const id = member.valueEnd - member.valueStart <= ID_MAX_LENGTH * 12 + 2 ? valueAt(bytes, member) : undefined
+  if (typeof id === 'string' && [...id].length <= ID_MAX_LENGTH) return id
+  throw new FrameError('invalid_frame', `\`id\` must be a string of at most ${ID_MAX_LENGTH} characters`)
+}
+
+function valueAt(bytes: Buffer, { valueStart, valueEnd }: Member): unknown {
+  return JSON.parse(bytes.toString('utf8', valueStart, valueEnd))
+}
+
+function keyAt(bytes: Buffer, { keyStart, keyEnd }: Member): string {
+  if (keyEnd - keyStart > KEY_MAX_BYTES) return UNKNOWN
+  const text = bytes.toString('utf8', keyStart + 1, keyEnd - 1)
+  return bytes.subarray(keyStart, keyEnd).includes(BACKSLASH) ? JSON.parse(`"${text}"`) : text
+}
+
+function describe({ keyword, instancePath, message, params }: ErrorObject): string {
+  const where = instancePath === '' ? 'the frame' : `\`${instancePath.slice(1).replaceAll('/', '.')}\``
+  return keyword === 'enum' ? `${where} must be one of ${params.allowedValues.join(', ')}` : `${where} ${message}`
+}

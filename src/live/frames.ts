@@ -1,0 +1,61 @@
+/** The server's frames on a WebSocket, as bytes. Events are the very bytes that the log keeps. */
+import type { Receipt, ServerFrame, Summary } from '../../schemas/index.ts'
+import type { Page } from '../backends/backend.ts'
+import type { Encoding, Gap } from './encoding.ts'
+import type { FrameError } from './frame-error.ts'
+import type { Position } from './position.ts'
+
+function encode(frame: ServerFrame): Buffer {
+  return Buffer.from(JSON.stringify(frame))
+}
+
+const EVENTS_END = ']}'
+
+/** What a subscriber on a WebSocket is told. */
+export const socketEncoding: Encoding = {
+  name: 'frames',
+
+  events(page: Page, count: number, cursor: string): Buffer {
+    const start = `{"type":"events","cursor":${JSON.stringify(cursor)},"events":[`
+    const length = page.offsets[count] - 1
+    // A page's bytes are large: one allocation, one copy.
+    const bytes = Buffer.allocUnsafeSlow(Buffer.byteLength(start) + length + EVENTS_END.length)
+    const at = bytes.write(start)
+    page.bytes.copy(bytes, at, 0, length)
+    bytes.write(EVENTS_END, at + length)
+    return bytes
+  },
+
+  silence(cursor: string): Buffer {
+    return encode({ type: 'events', cursor, events: [] })
+  },
+
+  gap(gap: Gap): Buffer {
+    return encode({ type: 'gap', ...gap })
+  }
+}
+
+/** The first frame of a connection. */
+export function welcomeFrame({ cursor, recovered }: Position, heartbeatSeconds: number): Buffer {
+  return encode({ type: 'welcome', cursor, recovered, heartbeat_seconds: heartbeatSeconds })
+}
+
+/** The answer to `subscribe` and `unsubscribe`. */
+export function subscribedFrame(id: string | undefined, { cursor, recovered }: Position): Buffer {
+  return encode({ type: 'subscribed', id, cursor, recovered })
+}
+
+/** The answer to `publish`. */
+export function ackFrame(id: string | undefined, receipt: Receipt): Buffer {
+  return encode({ type: 'ack', id, ...receipt })
+}
+
+/** A summary, for all who watch its window. */
+export function summaryFrame(summary: Summary): Buffer {
+  return encode({ type: 'summary', summary })
+}
+
+/** The answer to a frame that could not be carried out. */
+export function errorFrame({ code, message, id }: FrameError): Buffer {
+  return encode({ type: 'error', id, code, detail: message })
+}

@@ -1,0 +1,143 @@
+/**
+ * All live connections together: opens them, keeps count, lets time pass for them and ends them. It has no timer of its
+ * own; whoever owns it calls `tick` several times a second.
+ */
+import type { Aggregator, EventStore, Filter } from '../backends/backend.ts'
+import type { Ingest } from '../ingest/ingest.ts'
+import { CloseCode, type Connection, type Outlet } from './connection.ts'
+import { Feed, type LiveStats } from './feed.ts'
+import { Session, type SessionContext, type SessionOptions } from './session.ts'
+import { Stream } from './stream.ts'
+import { Summaries } from './summaries.ts'
+
+/** Milliseconds of everything live; the contract's unless a test is in a hurry. */
+export interface LiveTimes {
+  /** Silence after which a reader is told that there is nothing new. */
+  heartbeat: number
+  /** Between two pings. [LIVE-5] */
+  ping: number
+  /** For the answer to a ping. [LIVE-5] */
+  pong: number
+  /** For the answer of a peer that had bytes waiting within this time. */
+  drain: number
+  /** Least time between two summaries of a window. */
+  summary: number
+}
+
+/** See above. */
+export const LIVE_TIMES: LiveTimes = { heartbeat: 25_000, ping: 25_000, pong: 8_000, drain: 60_000, summary: 1_000 }
+
+/** What live delivery needs. */
+export interface HubOptions {
+  store: EventStore
+  aggregator: Aggregator
+  ingest: Ingest
+  /** Milliseconds that never go back. */
+  now: () => number
+  maxSubscribers: number
+  /** Bytes of one client's publishes under way from which on no more are read. */
+  maxPublishBytes: number
+  times: LiveTimes
+  /** Told of errors that are nobody's fault but the service's. */
+  onError: (error: unknown) => void
+}
+
+/** A connection once it is open. */
+interface Member {
+  tick(now: number): void
+  stop(code: number, reason: string): void
+  close(): void
+  terminate(): void
+}
+
+/** See above. */
+export class Hub {
+  readonly #maxSubscribers: number
+  readonly #feed: Feed
+  readonly #summaries: Summaries
+  readonly #context: SessionContext
+  readonly #members = new Set<Member>()
+  readonly #endListening: () => void
+  #isStopping = false
+  #whenEmpty: (() => void) | undefined
+
+  constructor({ store, aggregator, ingest, now, maxSubscribers, maxPublishBytes, times, onError }: HubOptions) {
+    this.#maxSubscribers = maxSubscribers
+    this.#summaries = new Summaries(store, aggregator, times.summary, now, onError)
+    this.#feed = new Feed(store, this.#summaries.cursors, now, onError)
+    this.#context = {
+      store, ingest, maxPublishBytes, feed: this.#feed, summaries: this.#summaries, heartbeat: times.heartbeat, liveness: times
+    }
+    this.#endListening = store.onAppend(() => {
+      this.#summaries.wake()
+      this.#feed.wake()
+    })
+  }
+
+  /** Open connections. */
+  get subscribers(): number {
+    return this.#members.size
+  }
+
+  /** Whether no more connections can be served. */
+  get isFull(): boolean {
+    return this.#isStopping || this.#members.size >= this.#maxSubscribers
+  }
+
+  /** What has been done so far. */
+  get stats(): Readonly<LiveStats> {
+    return this.#feed.stats
+  }
+
+  /**
+   * Takes over a WebSocket. The caller hands in the client's text frames with `receive`, and says with `leave` when the
+   * connection is gone.
+   * @throws InvalidCursorError
+   */
+  openSession(connection: Connection, options: SessionOptions): Session {
+    return this.#admit(new Session(this.#context, connection, options))
+  }
+
+  /**
+   * Takes over a stream of Server-Sent Events. The caller says with `leave` when the reader is gone.
+   * @throws InvalidCursorError
+   */
+  openStream(outlet: Outlet, filter: Filter, after: string | undefined): Stream {
+    return this.#admit(new Stream(this.#feed, outlet, this.#context.heartbeat, filter, after))
+  }
+
+  /** A connection is gone. */
+  leave(member: Session | Stream): void {
+    if (!this.#members.delete(member)) return
+    member.close()
+    if (this.#members.size === 0) this.#whenEmpty?.()
+  }
+
+  /** Lets time pass. */
+  tick(): void {
+    this.#feed.retry()
+    this.#summaries.tick()
+    const now = this.#feed.now()
+    for (const member of this.#members) member.tick(now)
+  }
+
+  /** Tells everybody that the service stops; resolves when all are gone. */
+  async stop(): Promise<void> {
+    this.#isStopping = true
+    const empty = new Promise<void>((resolve) => { this.#whenEmpty = resolve })
+    for (const member of this.#members) member.stop(CloseCode.Shutdown, 'the service is stopping')
+    if (this.#members.size > 0) await empty
+  }
+
+  /** Cuts off whoever is left, and delivers nothing any more. */
+  close(): void {
+    for (const member of this.#members) member.terminate()
+    this.#endListening()
+    this.#feed.stop()
+  }
+
+  #admit<T extends Member>(member: T): T {
+    this.#members.add(member)
+    return member
+  }
+}

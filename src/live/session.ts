@@ -1,0 +1,240 @@
+/**
+ * One WebSocket: carries out what the client asks for and tells it what it is subscribed to. Answers come in the order
+ * of the frames they answer; publishes run side by side, a few of them, and beyond that the client's own socket is
+ * paused, so that nothing piles up here.
+ */
+import type { SubscribeFrame, UnsubscribeFrame } from '../../schemas/index.ts'
+import type { Static } from '@sinclair/typebox'
+import type { EventStore, Filter } from '../backends/backend.ts'
+import type { Ingest } from '../ingest/ingest.ts'
+import { readClientFrame, type Publish, type Request } from './client-frame.ts'
+import { CloseCode, type Connection } from './connection.ts'
+import type { Feed } from './feed.ts'
+import { makeFilter } from './filter.ts'
+import { FrameError, asFrameError } from './frame-error.ts'
+import { ackFrame, errorFrame, socketEncoding, subscribedFrame, welcomeFrame } from './frames.ts'
+import { Liveness, type LivenessTimes } from './liveness.ts'
+import { Outbox } from './outbox.ts'
+import { findPosition, type Position } from './position.ts'
+import { Subscriber } from './subscriber.ts'
+import type { Summaries } from './summaries.ts'
+import { Watcher } from './watcher.ts'
+
+/** Most frames of a client under way: being carried out, or answered and the answer not yet taken. */
+const MAX_UNDER_WAY = 8
+
+/** Bad frames in a row that a client may send. */
+const MAX_BAD_FRAMES = 3
+
+/** What all sessions share. */
+export interface SessionContext {
+  store: EventStore
+  feed: Feed
+  summaries: Summaries
+  ingest: Ingest
+  /** Silence after which a client is told that there is nothing new, in milliseconds. */
+  heartbeat: number
+  liveness: LivenessTimes
+  /** Bytes of publishes under way from which on no more are read. */
+  maxPublishBytes: number
+}
+
+/** What a client may do and asked for when it connected. */
+export interface SessionOptions {
+  canRead: boolean
+  canWrite: boolean
+  /** Undefined for a client that asks for no events. */
+  filter?: Filter
+  after?: string
+}
+
+/** Something that is done when everything before it is; undefined while it is not known yet. */
+interface Step {
+  run: (() => void) | undefined
+}
+
+/** See above. */
+export class Session {
+  readonly #context: SessionContext
+  readonly #connection: Connection
+  readonly #outbox: Outbox
+  readonly #subscriber: Subscriber
+  readonly #watcher: Watcher
+  readonly #liveness: Liveness
+  readonly #canRead: boolean
+  readonly #canWrite: boolean
+  readonly #inbox: Buffer[] = []
+  readonly #steps: Step[] = []
+  #unsentAnswers = 0
+  #publishBytes = 0
+  #badFrames = 0
+  #isPaused = false
+  #isRefusing = false
+  #isClosed = false
+  #whenIdle: (() => void) | undefined
+
+  /** @throws InvalidCursorError */
+  constructor(context: SessionContext, connection: Connection, { canRead, canWrite, filter, after }: SessionOptions) {
+    const { store, feed, summaries, heartbeat, liveness } = context
+    const position = findPosition(store, after)
+    this.#context = context
+    this.#connection = connection
+    this.#canRead = canRead
+    this.#canWrite = canWrite
+    this.#outbox = new Outbox(connection, feed.now)
+    this.#subscriber = new Subscriber(feed, connection, this.#outbox, socketEncoding, position.cursor)
+    this.#watcher = new Watcher(summaries, this.#subscriber, this.#outbox)
+    this.#liveness = new Liveness(connection, this.#outbox, liveness, feed.now())
+    this.#answer(welcomeFrame(position, Math.ceil(heartbeat / 1000)))
+    if (filter !== undefined) this.#subscriber.subscribe(filter, position)
+  }
+
+  /** Takes a text frame of the client. */
+  receive(bytes: Buffer): void {
+    if (this.#isRefusing) return
+    this.#inbox.push(bytes)
+    this.#work()
+  }
+
+  /** To be called every now and then. */
+  tick(now: number): void {
+    this.#subscriber.breakSilence(this.#context.heartbeat)
+    if (this.#liveness.check(now, this.#isPaused)) return
+    this.#context.feed.stats.cuts++
+    this.#connection.terminate()
+  }
+
+  /** Takes no more frames, answers those under way, and says goodbye. */
+  stop(code: number, reason: string): void {
+    this.#isRefusing = true
+    this.#inbox.length = 0
+    this.#subscriber.unsubscribe()
+    this.#watcher.close()
+    this.#whenIdle = () => {
+      this.#connection.resume() // else the peer's own goodbye would not be read
+      this.#connection.close(code, reason)
+    }
+    this.#work()
+  }
+
+  /** The connection is gone. Events that came in before are taken all the same. */
+  close(): void {
+    this.#isClosed = true
+    this.#unsentAnswers = 0
+    this.#subscriber.unsubscribe()
+    this.#watcher.close()
+    this.#work()
+  }
+
+  terminate(): void {
+    this.#connection.terminate()
+  }
+
+  /** Begins with as many frames as may be under way, and lets the client send more or not. */
+  #work(): void {
+    let taken = 0
+    while (taken < this.#inbox.length && !this.#isBusy) this.#take(this.#inbox[taken++])
+    this.#inbox.splice(0, taken)
+    const isPaused = this.#inbox.length > 0 || this.#isBusy
+    if (isPaused !== this.#isPaused) {
+      this.#isPaused = isPaused
+      if (isPaused) this.#connection.pause()
+      else this.#connection.resume()
+    }
+    if (this.#steps.length > 0 || this.#whenIdle === undefined) return
+    const whenIdle = this.#whenIdle
+    this.#whenIdle = undefined
+    whenIdle()
+  }
+
+  get #isBusy(): boolean {
+    return this.#steps.length + this.#unsentAnswers >= MAX_UNDER_WAY || this.#publishBytes >= this.#context.maxPublishBytes
+  }
+
+  #take(bytes: Buffer): void {
+    const step: Step = { run: undefined }
+    this.#steps.push(step)
+    try {
+      const request = readClientFrame(bytes)
+      if (request.type === 'publish') this.#publish(request, step)
+      else step.run = () => this.#carryOut(request)
+    } catch (error) {
+      step.run = () => this.#refuse(asFrameError(error, undefined))
+    }
+    this.#proceed()
+  }
+
+  /** Does what is known and due, in order. */
+  #proceed(): void {
+    while (this.#steps.length > 0 && this.#steps[0].run !== undefined) this.#steps.shift()!.run!()
+  }
+
+  #publish({ id, body }: Publish, step: Step): void {
+    if (!this.#canWrite) throw new FrameError('forbidden', 'this needs a write key', id)
+    const size = body.length
+    this.#publishBytes += size
+    this.#context.ingest(body, 'json').then(
+      (receipt) => () => {
+        this.#badFrames = 0
+        this.#answer(ackFrame(id, receipt))
+      },
+      (error) => () => this.#refuse(this.#describe(error, id))
+    ).then((run) => {
+      this.#publishBytes -= size
+      step.run = run
+      this.#proceed()
+      this.#work()
+    })
+  }
+
+  #carryOut(request: Exclude<Request, Publish>): void {
+    if (this.#isClosed || this.#isRefusing) return
+    try {
+      if (!this.#canRead) throw new FrameError('forbidden', 'this needs a read key', request.id)
+      if (request.type === 'subscribe') this.#subscribe(request)
+      else if (request.type === 'unsubscribe') this.#unsubscribe(request)
+      else if (request.type === 'watch') this.#watcher.watch(request.time_window)
+      else this.#watcher.unwatch(request.time_window)
+      this.#badFrames = 0
+    } catch (error) {
+      this.#refuse(this.#describe(error, request.id))
+    }
+  }
+
+  /** Nothing of the old filter is told after `subscribed`, and nothing of the new one before. */
+  #subscribe({ id, event_types: types, user_ids: users, after }: Static<typeof SubscribeFrame>): void {
+    const position: Position = after === undefined && this.#subscriber.isSubscribed
+      ? { cursor: this.#subscriber.cursor }
+      : findPosition(this.#context.store, after)
+    this.#answer(subscribedFrame(id, position))
+    this.#subscriber.subscribe(makeFilter(types, users), position)
+  }
+
+  #unsubscribe({ id }: Static<typeof UnsubscribeFrame>): void {
+    this.#subscriber.unsubscribe()
+    this.#answer(subscribedFrame(id, { cursor: this.#subscriber.cursor }))
+  }
+
+  #describe(error: unknown, id: string | undefined): FrameError {
+    const described = asFrameError(error, id)
+    if (described.code === 'internal_error') this.#context.feed.onError(error)
+    return described
+  }
+
+  #refuse(error: FrameError): void {
+    this.#badFrames = error.isBadFrame ? this.#badFrames + 1 : 0
+    this.#answer(errorFrame(error))
+    if (this.#badFrames >= MAX_BAD_FRAMES) this.stop(CloseCode.Policy, `${MAX_BAD_FRAMES} bad frames in a row`)
+  }
+
+  #answer(bytes: Buffer): void {
+    if (this.#isClosed) return
+    this.#unsentAnswers++
+    this.#outbox.send(bytes, this.#answered)
+  }
+
+  readonly #answered = (): void => {
+    this.#unsentAnswers--
+    this.#work()
+  }
+}

@@ -1,0 +1,151 @@
+/**
+ * A subscriber: a place in the event log and a filter. What it has not read costs nothing but what was handed to its
+ * socket, which is at most two frames; the next one is taken when the socket has let go of one. [LIVE-1, LIVE-4]
+ */
+import { LostCursorError, StorageUnavailableError, type Filter } from '../backends/backend.ts'
+import { CloseCode, type Outlet } from './connection.ts'
+import type { Encoding } from './encoding.ts'
+import type { Feed } from './feed.ts'
+import type { Outbox } from './outbox.ts'
+import type { Position } from './position.ts'
+import type { Frame, FrameReader, Group, Reading } from './shared-frames.ts'
+
+/** Most frames in a socket. */
+const MAX_UNSENT = 2
+
+/** See above. */
+export class Subscriber implements FrameReader {
+  readonly #feed: Feed
+  readonly #outlet: Outlet
+  readonly #outbox: Outbox
+  readonly #encoding: Encoding
+  /** Undefined while it is not subscribed. */
+  #group: Group | undefined
+  /** Everything before it that matches was handed over, or told as a gap. */
+  #cursor: string
+  #reading: Reading | undefined
+  /** Read, and waiting for its turn. */
+  #frame: Frame | undefined
+  #unsent = 0
+  #isHeld = false
+  #spokeAt: number
+  /** Called after its place has moved. */
+  onMove: (() => void) | undefined
+
+  /** A subscriber that is not subscribed yet, at a place of which its peer has just been told. */
+  constructor(feed: Feed, outlet: Outlet, outbox: Outbox, encoding: Encoding, cursor: string) {
+    this.#feed = feed
+    this.#outlet = outlet
+    this.#outbox = outbox
+    this.#encoding = encoding
+    this.#cursor = cursor
+    this.#spokeAt = feed.now()
+  }
+
+  get cursor(): string {
+    return this.#cursor
+  }
+
+  get isSubscribed(): boolean {
+    return this.#group !== undefined
+  }
+
+  /** Whether it is told every event. */
+  get isWhole(): boolean {
+    return this.#group?.isWhole === true
+  }
+
+  /** From now on tells the events behind a place that match; nothing that only matched before is told any more. */
+  subscribe(filter: Filter, { cursor, lost }: Position): void {
+    this.unsubscribe()
+    this.#cursor = cursor
+    this.#spokeAt = this.#feed.now()
+    this.#group = this.#feed.frames.join(this.#encoding, filter)
+    if (lost !== undefined) this.#tellGap({ ...lost, cursor })
+    this.#feed.queue(this)
+  }
+
+  /** Tells no more events. */
+  unsubscribe(): void {
+    if (this.#group === undefined) return
+    this.#feed.frames.leave(this.#group)
+    this.#feed.leave(this)
+    this.#group = this.#reading = this.#frame = undefined
+    this.#isHeld = false
+  }
+
+  /** Takes one step towards the head of the log, if the socket has room. */
+  advance(): void {
+    const feed = this.#feed
+    if (this.#group === undefined || this.#reading !== undefined) return
+    if (this.#unsent >= MAX_UNSENT) {
+      if (!this.#isHeld) feed.stats.holds++
+      this.#isHeld = true
+      return
+    }
+    const frame = this.#frame ?? feed.frames.find(this.#group, this.#cursor, feed.version)
+    if (frame === undefined) {
+      this.#reading = feed.frames.read(this.#group, this.#cursor, feed.version, this)
+      return
+    }
+    this.#frame = undefined
+    if (frame.count > 0) {
+      feed.stats.frames++
+      feed.stats.events += frame.count
+      this.#send(frame.bytes)
+    }
+    this.#cursor = frame.cursor
+    if (frame.hasMore || frame.version !== feed.version) feed.queue(this)
+    else feed.park(this)
+    this.onMove?.()
+  }
+
+  receive(reading: Reading, frame: Frame): void {
+    if (reading !== this.#reading) return
+    this.#reading = undefined
+    this.#frame = frame
+    this.#feed.queue(this)
+  }
+
+  fail(reading: Reading, error: unknown): void {
+    if (reading !== this.#reading) return
+    this.#reading = undefined
+    if (error instanceof LostCursorError) {
+      const cursor = this.#feed.store.cursor()
+      this.#tellGap({ reason: error.reason === 'not_retained' ? 'too_slow' : error.reason, after: this.#cursor, cursor })
+      this.#cursor = cursor
+      this.#feed.queue(this)
+      this.onMove?.()
+    } else if (error instanceof StorageUnavailableError) {
+      this.#feed.stall(this)
+    } else {
+      this.#feed.onError(error)
+      this.unsubscribe()
+      this.#outlet.close(CloseCode.InternalError, 'the service failed')
+    }
+  }
+
+  /** Breaks a silence of this length, so that the peer knows its place and that there is nothing to miss. */
+  breakSilence(after: number): void {
+    if (this.#unsent > 0 || this.#feed.now() - this.#spokeAt < after) return
+    this.#send(this.#encoding.silence(this.#cursor))
+  }
+
+  #tellGap(gap: Parameters<Encoding['gap']>[0]): void {
+    this.#feed.stats.gaps++
+    this.#send(this.#encoding.gap(gap))
+  }
+
+  #send(bytes: Buffer): void {
+    this.#unsent++
+    this.#spokeAt = this.#feed.now()
+    this.#outbox.send(bytes, this.#sent)
+  }
+
+  readonly #sent = (): void => {
+    this.#unsent--
+    if (!this.#isHeld) return
+    this.#isHeld = false
+    this.#feed.queue(this)
+  }
+}

@@ -1,0 +1,89 @@
+/**
+ * The windows that one connection watches. Of each it is told the newest summary, at most once a second, and none it had
+ * no room for: a newer one takes its place. To a connection that is also told every event, a summary comes right behind
+ * the last event that it counts, so that what follows it is exactly what it does not count yet [LIVE-3]; one that lags
+ * too far behind for that is told all the same, and can go by the cursor.
+ */
+import type { TimeWindow } from '../../schemas/index.ts'
+import type { Outbox } from './outbox.ts'
+import type { Subscriber } from './subscriber.ts'
+import type { Board, Snapshot, Summaries } from './summaries.ts'
+
+/** Intervals for which a summary waits for its place. */
+const PATIENCE = 3
+
+interface Watch {
+  readonly board: Board
+  shown: Snapshot | undefined
+  shownAt: number
+  /** Since when there has been something that was not shown. */
+  owedSince: number | undefined
+}
+
+/** See above. */
+export class Watcher {
+  readonly #summaries: Summaries
+  readonly #subscriber: Subscriber
+  readonly #outbox: Outbox
+  readonly #watches = new Map<TimeWindow, Watch>()
+  #unsent = 0
+
+  constructor(summaries: Summaries, subscriber: Subscriber, outbox: Outbox) {
+    this.#summaries = summaries
+    this.#subscriber = subscriber
+    this.#outbox = outbox
+  }
+
+  /** Tells the summary of a window as soon as can be, and from now on whenever it has changed. */
+  watch(window: TimeWindow): void {
+    const watch = this.#watches.get(window)
+    if (watch === undefined) {
+      const board = this.#summaries.join(window, this)
+      this.#watches.set(window, { board, shown: undefined, shownAt: -Infinity, owedSince: undefined })
+    } else {
+      watch.shown = undefined
+    }
+    this.#subscriber.onMove = this.#offer
+    this.offer()
+  }
+
+  unwatch(window: TimeWindow): void {
+    const watch = this.#watches.get(window)
+    if (watch === undefined) return
+    this.#watches.delete(window)
+    this.#summaries.leave(watch.board, this)
+    if (this.#watches.size === 0) this.#subscriber.onMove = undefined
+  }
+
+  /** Ends all watches. */
+  close(): void {
+    for (const window of [...this.#watches.keys()]) this.unwatch(window)
+  }
+
+  /** Tells what is new, due and in its place. */
+  offer(): void {
+    const now = this.#summaries.now()
+    for (const watch of this.#watches.values()) {
+      const { latest } = watch.board
+      if (latest === undefined || latest === watch.shown) continue
+      watch.owedSince ??= now
+      if (this.#unsent > 0 || now - watch.shownAt < this.#summaries.interval || !this.#isInPlace(latest, watch.owedSince, now)) continue
+      watch.shown = latest
+      watch.shownAt = now
+      watch.owedSince = undefined
+      this.#unsent++
+      this.#outbox.send(latest.bytes, this.#sent)
+    }
+  }
+
+  #isInPlace({ cursor }: Snapshot, owedSince: number, now: number): boolean {
+    return !this.#subscriber.isWhole || this.#subscriber.cursor === cursor || now - owedSince > PATIENCE * this.#summaries.interval
+  }
+
+  readonly #offer = (): void => this.offer()
+
+  readonly #sent = (): void => {
+    this.#unsent--
+    this.offer()
+  }
+}

@@ -1,0 +1,151 @@
+/** `GET /ws/events`: events, summaries and publishing over a WebSocket. All that can be refused is refused before the upgrade. */
+import type { Socket } from 'node:net'
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { Static } from '@sinclair/typebox'
+import type { FastifyRequest } from 'fastify'
+import type { RawData, WebSocket } from 'ws'
+import { LiveQuery } from '../../schemas/index.ts'
+import { LostCursorError } from '../backends/backend.ts'
+import { ProblemError } from '../errors.ts'
+import { CloseCode, type Connection } from '../live/connection.ts'
+import { makeFilter } from '../live/filter.ts'
+import type { Scope } from '../plugins/keys.ts'
+import { GUARDED_PROBLEMS, problem } from './responses.ts'
+
+type LiveRequest = FastifyRequest<{ Querystring: Static<typeof LiveQuery> }>
+
+const schema = {
+  operationId: 'openLive',
+  tags: ['live'],
+  summary: 'Open a live connection',
+  description: 'A WebSocket with JSON text frames, described in `/asyncapi.json`; a plain request is answered with 426. ' +
+    'Follows the events behind `after`, or from now on, and takes `publish`, `subscribe` and `watch` frames.',
+  querystring: LiveQuery,
+  response: {
+    ...GUARDED_PROBLEMS,
+    101: { description: 'The connection speaks WebSocket from here on.', type: 'null' },
+    400: problem('The query is not valid.'),
+    426: problem('The request is no WebSocket handshake.'),
+    503: problem('No more subscribers can be served, or the service is stopping.')
+  }
+}
+
+/** A WebSocket as live delivery sees it. */
+class SocketConnection implements Connection {
+  readonly #socket: WebSocket
+  readonly #raw: Socket
+
+  constructor(socket: WebSocket, raw: Socket) {
+    this.#socket = socket
+    this.#raw = raw
+  }
+
+  get buffered(): number {
+    return this.#socket.bufferedAmount
+  }
+
+  get received(): number {
+    return this.#raw.bytesRead
+  }
+
+  send(bytes: Buffer, sent: () => void): void {
+    this.#socket.send(bytes, TEXT, sent)
+  }
+
+  pause(): void {
+    this.#socket.pause()
+  }
+
+  resume(): void {
+    this.#socket.resume()
+  }
+
+  ping(): void {
+    this.#socket.ping()
+  }
+
+  close(code: number, reason: string): void {
+    this.#socket.close(code, reason)
+  }
+
+  terminate(): void {
+    this.#socket.terminate()
+  }
+}
+
+const TEXT = { binary: false }
+
+const live: FastifyPluginAsyncTypebox = async (app) => {
+  function allows(request: LiveRequest, scope: Scope): boolean {
+    try {
+      app.authorize(request, scope)
+      return true
+    } catch (error) {
+      if (error instanceof ProblemError) return false
+      throw error
+    }
+  }
+
+  /** Who subscribes needs a read key; who does not needs any. */
+  function authorize(request: LiveRequest): void {
+    if (request.query.subscribe) app.authorize(request, 'read')
+    else if (!allows(request, 'read')) app.authorize(request, 'write')
+  }
+
+  function checkQuery({ query }: LiveRequest): void {
+    const { after, subscribe, event_type: types, user_id: users } = query
+    if (!subscribe && (after ?? types ?? users) !== undefined) {
+      throw new ProblemError('invalid_query', '`after`, `event_type` and `user_id` go with a subscription, and `subscribe` is false')
+    }
+    if (after === undefined || after === 'earliest') return
+    try {
+      app.store.assertReadable(after)
+    } catch (error) {
+      if (!(error instanceof LostCursorError)) throw error // what is lost is told by frames
+    }
+  }
+
+  app.route<{ Querystring: Static<typeof LiveQuery> }>({
+    method: 'GET',
+    url: '/ws/events',
+    schema,
+    exposeHeadRoute: false,
+    config: { upgrades: true },
+
+    onRequest: (request, _reply, done) => {
+      if (request.ws) app.checkOrigin(request)
+      done()
+    },
+
+    // Nothing comes between this and the upgrade, so no two connections get the same last place.
+    preHandler: (request, _reply, done) => {
+      if (request.ws) {
+        authorize(request)
+        checkQuery(request)
+        if (app.live.isFull) throw new ProblemError('too_many_subscribers', 'no more live connections can be served now', { 'retry-after': '5' })
+      }
+      done()
+    },
+
+    handler: async () => {
+      throw new ProblemError('upgrade_required', 'open a WebSocket here, or use `GET /events/stream`', { upgrade: 'websocket', connection: 'upgrade' })
+    },
+
+    wsHandler: (socket, request) => {
+      const { after, subscribe, event_type: types, user_id: users } = request.query
+      const session = app.live.openSession(new SocketConnection(socket, request.raw.socket), {
+        canRead: allows(request, 'read'),
+        canWrite: allows(request, 'write'),
+        filter: subscribe ? makeFilter(types, users) : undefined,
+        after
+      })
+      socket.on('message', (data: RawData, isBinary: boolean) => {
+        if (isBinary) socket.close(CloseCode.Binary, 'frames are JSON text')
+        else session.receive(data as Buffer)
+      })
+      socket.on('close', () => app.live.leave(session))
+    }
+  })
+}
+
+export default live
