@@ -1,0 +1,94 @@
+/**
+ * The service describes itself: `/openapi.json`, `/openapi.yaml` and `/asyncapi.json` are the same for every start of one
+ * version, and are what `openapi/` holds. Swagger UI at `/docs` gets a copy of its own, whose examples have the present
+ * time and new ids at each load, so that what it sends counts.
+ */
+import swaggerUi, { type FastifySwaggerUiConfigOptions } from '@fastify/swagger-ui'
+import { Type } from '@sinclair/typebox'
+import fp from 'fastify-plugin'
+import { v7 } from 'uuid'
+import { stringify } from 'yaml'
+import packageJson from '../../package.json' with { type: 'json' }
+import { asyncApiDocument } from '../../schemas/asyncapi.ts'
+import { bodyExamples } from '../../schemas/examples.ts'
+import openapi, { setBodyExamples } from './openapi.ts'
+
+/** What the pages of Swagger UI may load: only what this service serves, over plain HTTP too. */
+const CONTENT_SECURITY_POLICY = {
+  'default-src': "'none'",
+  'script-src': "'self'",
+  'style-src': "'self' 'unsafe-inline'",
+  'img-src': "'self' data:",
+  'connect-src': "'self'",
+  'base-uri': "'none'",
+  'form-action': "'self'",
+  'frame-ancestors': "'self'"
+}
+
+/** As much of Swagger UI's state as is looked at. */
+interface SpecState {
+  getIn(path: readonly string[]): unknown
+}
+
+/** A plugin of Swagger UI, sent to the browser as text: what never ends is shown but cannot be tried out. */
+function streamsAreNotTriedOut() {
+  return {
+    statePlugins: {
+      spec: {
+        wrapSelectors: {
+          allowTryItOutFor: () => (state: SpecState, path: string, method: string) => {
+            const responses = ['json', 'paths', path, method, 'responses']
+            return state.getIn([...responses, '101']) === undefined &&
+              state.getIn([...responses, '200', 'content', 'text/event-stream']) === undefined
+          }
+        }
+      }
+    }
+  }
+}
+
+const uiConfig: FastifySwaggerUiConfigOptions = {
+  layout: 'BaseLayout',
+  plugins: [streamsAreNotTriedOut],
+  displayRequestDuration: true
+}
+
+/** A document as text, for people too. */
+const pretty = (document: object) => `${JSON.stringify(document, null, 2)}\n`
+
+/** YAML that old readers understand as well, who take an unquoted date for something else than text. */
+const YAML_OPTIONS = { version: '1.1', aliasDuplicateObjects: false, lineWidth: 0, blockQuote: 'literal' } as const
+
+/** Makes something when it is first asked for. */
+function once<T>(make: () => T): () => T {
+  let made: T | undefined
+  return () => made ??= make()
+}
+
+const schema = { hide: true, querystring: Type.Object({}, { additionalProperties: false }) }
+
+export default fp(async (app) => {
+  await app.register(openapi)
+
+  const documents = [
+    { url: '/openapi.json', type: 'application/json; charset=utf-8', text: once(() => pretty(app.swagger())) },
+    { url: '/openapi.yaml', type: 'application/yaml; charset=utf-8', text: once(() => stringify(app.swagger(), YAML_OPTIONS)) },
+    { url: '/asyncapi.json', type: 'application/json; charset=utf-8', text: once(() => pretty(asyncApiDocument(packageJson.version))) }
+  ]
+  for (const { url, type, text } of documents) {
+    app.get(url, { schema }, async (_request, reply) => reply.type(type).send(text()))
+  }
+
+  await app.register(swaggerUi, {
+    routePrefix: '/docs',
+    uiConfig,
+    theme: { title: 'Event processing service' },
+    staticCSP: CONTENT_SECURITY_POLICY,
+    transformSpecification: (document) => {
+      setBodyExamples(document, bodyExamples(new Date().toISOString(), v7))
+      return document
+    }
+  })
+
+  app.get('/', { schema: { hide: true } }, async (_request, reply) => reply.redirect('/docs'))
+}, { name: 'docs' })
