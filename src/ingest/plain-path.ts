@@ -1,11 +1,12 @@
 /**
- * The plain way of one event into a batch: `JSON.parse`, the compiled schema, and the canonical text written anew. It
+ * The plain way of one event into a batch: the parsed value, the compiled schema, and the canonical text written anew. It
  * handles everything and defines what is right; the scan hands over to it whatever it does not know to the letter.
  */
 import { parse as parseUuid } from 'uuid'
 import { EVENT_MAX_BYTES, EVENT_TYPES, type Event, type EventError } from '../../schemas/index.ts'
 import type { Batch } from '../backends/batch.ts'
 import { isEventId, rejectionOf, type Rejection } from './event-validator.ts'
+import { parseJson } from './json-value.ts'
 import { minifyEvent } from './minify.ts'
 import type { Overflow } from './overflow.ts'
 import { parseTimestamp } from './timestamp.ts'
@@ -23,7 +24,7 @@ export function addPlainly(batch: Batch, overflow: Overflow, bytes: Buffer, star
     return { index, code: 'event_too_large', pointer: '', detail: `an event may have at most ${EVENT_MAX_BYTES} bytes; this one has ${end - start}` }
   }
   const text = bytes.toString('utf8', start, end)
-  const value: unknown = JSON.parse(text)
+  const value = parseJson(text)
   const rejection = rejectionOf(value) ?? futureRejection(value as Event, now)
   if (rejection !== undefined) return { index, ...idOf(value), ...rejection }
 
