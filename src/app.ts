@@ -86,7 +86,7 @@ export async function buildApp(settings: Settings, overrides: Overrides = {}): P
   await app.register(livePlugin, overrides)
 
   // What can be asked
-  await app.register(docs)
+  await app.register(docs) // first, because it describes the routes that follow
   await app.register(events)
   await app.register(analytics)
   await app.register(stream)

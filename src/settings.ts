@@ -61,7 +61,8 @@ export class SettingsError extends Error {
   }
 }
 
-const ajv = new Ajv({ allErrors: true, removeAdditional: true, useDefaults: true, coerceTypes: true })
+// Without strictNumbers a bound also holds for Infinity.
+const ajv = new Ajv({ allErrors: true, removeAdditional: true, useDefaults: true, coerceTypes: true, strictNumbers: false })
   .addKeyword({
     keyword: 'list',
     type: 'string',

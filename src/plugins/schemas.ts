@@ -26,7 +26,8 @@ function describe({ keyword, params, instancePath, message, parentSchema }: Erro
 export default fp(async (app) => {
   for (const schema of HTTP_SCHEMAS) app.addSchema(schema)
 
-  const ajv = new Ajv({ coerceTypes: 'array', useDefaults: true, verbose: true, formats: { 'user-id': isUserId } })
+  // Without strictNumbers a bound also holds for Infinity.
+  const ajv = new Ajv({ coerceTypes: 'array', useDefaults: true, strictNumbers: false, verbose: true, formats: { 'user-id': isUserId } })
   app.setValidatorCompiler(({ schema, httpPart }) => httpPart === 'body' ? () => true : ajv.compile(schema as object))
   app.setSchemaErrorFormatter((errors) => new Error(describe(errors[0] as ErrorObject)))
 

@@ -64,11 +64,10 @@ export default fp(async (app) => {
   server.on('clientError', (error: ConnectionError, socket: Connection) => {
     if (error.code === 'ECONNRESET' || socket.destroyed) return
     const problem = asProblem(error)
-    if (failArrivingBody(socket, problem)) return
     const answer = socket[latestAnswer]
     if (answer !== undefined && !answer.req.complete) {
-      // refused long ago, and the client never ceased to send
-      socket.destroy()
+      // A body for which nobody waits was refused long ago, and the client never ceased to send.
+      if (!failArrivingBody(socket, problem)) socket.destroy()
       return
     }
     const end = () => {

@@ -47,7 +47,7 @@ const health: FastifyPluginAsyncTypebox = async (app) => {
       status: store.exact ? 'ok' as const : 'degraded' as const,
       version: packageJson.version,
       uptime_seconds: Math.floor((performance.now() - started) / 1000),
-      subscribers: 0,
+      subscribers: app.live.subscribers,
       store
     }
   })

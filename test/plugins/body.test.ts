@@ -1,0 +1,173 @@
+/** Bodies as they really arrive: in pieces, slowly, too long, not at all. */
+import { gzipSync } from 'node:zlib'
+import t from 'tap'
+import type { Test } from 'tap'
+import type { ProblemCode } from '../../src/errors.ts'
+import { anEvent, startServer } from '../harness.ts'
+import { chunk, LAST_CHUNK, RawClient, request, type RawAnswer } from '../raw-client.ts'
+
+const JSON_TYPE = { 'content-type': 'application/json' }
+const CHUNKED = { ...JSON_TYPE, 'transfer-encoding': 'chunked' }
+const POST = 'POST /events'
+
+function check(t: Test, answer: RawAnswer | undefined, status: number, code?: ProblemCode): void {
+  t.equal(answer?.status, status)
+  if (code === undefined) return
+  t.match(answer?.headers['content-type'], 'application/problem+json')
+  t.match(JSON.parse(answer!.body), { status, code, request_id: answer!.headers['x-request-id'] })
+}
+
+t.test('a body in single bytes', async (t) => {
+  const { app, port } = await startServer(t)
+  const client = new RawClient(t, port)
+  client.socket.setNoDelay()
+  const text = request(POST, JSON_TYPE, JSON.stringify([anEvent({ user_id: 'é😀' })]))
+  for (const byte of Buffer.from(text)) {
+    await client.send(Buffer.of(byte))
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  check(t, await client.answer(), 200)
+  t.match((await app.inject('/events')).json().events, [{ user_id: 'é😀' }])
+})
+
+t.test('chunked bodies', async (t) => {
+  const { app, port } = await startServer(t)
+  const client = new RawClient(t, port)
+  const text = JSON.stringify([anEvent(), anEvent()])
+  await client.send(request(POST, CHUNKED) + [...text].map(chunk).join('') + LAST_CHUNK)
+  check(t, await client.answer(), 200)
+  const compressed = gzipSync(text.replaceAll('"click"', '"signup"')).toString('latin1')
+  await client.send(Buffer.from(`${request(POST, { ...CHUNKED, 'content-encoding': 'gzip' })}${compressed.length.toString(16)}\r\n${compressed}\r\n${LAST_CHUNK}`, 'latin1'))
+  const again = await client.answer()
+  check(t, again, 200)
+  t.match(JSON.parse(again!.body), { duplicates: 2 })
+  await client.send(request(POST, CHUNKED) + LAST_CHUNK)
+  check(t, await client.answer(), 400, 'no_events')
+  t.equal(app.store.health().ids, 2)
+})
+
+t.test('pipelined requests are answered in order', async (t) => {
+  const { app, port } = await startServer(t)
+  const client = new RawClient(t, port)
+  const parts: string[] = []
+  for (let i = 0; i < 100; i++) {
+    parts.push(request(POST, { ...JSON_TYPE, 'x-request-id': `post-${i}` }, JSON.stringify(anEvent())))
+    if (i % 10 === 9) parts.push(request('GET /analytics/summary', { 'x-request-id': `sum-${i}` }))
+  }
+  await client.send(parts.join(''))
+  for (let i = 0; i < 100; i++) {
+    const answer = await client.answer()
+    check(t, answer, 200)
+    t.equal(answer!.headers['x-request-id'], `post-${i}`)
+    if (i % 10 === 9) {
+      const summary = await client.answer()
+      t.equal(summary!.headers['x-request-id'], `sum-${i}`)
+      t.equal(summary!.status, 200)
+    }
+  }
+  t.equal(app.store.health().ids, 100)
+})
+
+t.test('a body announced as too large is refused at once, and the connection stays usable', async (t) => {
+  const { port } = await startServer(t, { MAX_BODY_BYTES: '10000' })
+  const client = new RawClient(t, port)
+  await client.send(request(POST, { ...JSON_TYPE, 'content-length': '10001' }))
+  check(t, await client.answer(), 413, 'body_too_large')
+  await client.send(' '.repeat(10001) + request('GET /health'))
+  check(t, await client.answer(), 200)
+})
+
+t.test('a chunked body is refused at the limit, before its end, and the client sees why', async (t) => {
+  const { port } = await startServer(t, { MAX_BODY_BYTES: '10000' })
+  const client = new RawClient(t, port)
+  await client.send(request(POST, CHUNKED) + chunk(' '.repeat(9000)) + chunk(' '.repeat(9000)))
+  check(t, await client.answer(), 413, 'body_too_large')
+  for (let i = 0; i < 100; i++) await client.send(chunk(' '.repeat(9000)))
+  await client.send(LAST_CHUNK + request('GET /health'))
+  check(t, await client.answer(), 200)
+})
+
+t.test('who asks before sending is told before sending', async (t) => {
+  const { port } = await startServer(t, { MAX_BODY_BYTES: '10000' })
+  const patient = new RawClient(t, port)
+  const text = JSON.stringify(anEvent())
+  await patient.send(request(POST, { ...JSON_TYPE, expect: '100-continue', 'content-length': String(text.length) }))
+  check(t, await patient.answer(), 100)
+  await patient.send(text)
+  check(t, await patient.answer(), 200)
+
+  const greedy = new RawClient(t, port)
+  await greedy.send(request(POST, { ...JSON_TYPE, expect: '100-continue', 'content-length': '10001' }))
+  check(t, await greedy.answer(), 413, 'body_too_large')
+  t.equal(await greedy.answer(), undefined, 'and the connection is closed, since the body will not come')
+
+  const odd = new RawClient(t, port)
+  await odd.send(request(POST, { ...JSON_TYPE, expect: 'a-miracle' }, text))
+  check(t, await odd.answer(), 200)
+})
+
+t.test('a slow body ends in 408', async (t) => {
+  const { app, port } = await startServer(t, {}, { requestTimeout: 200 })
+  const announced = new RawClient(t, port)
+  await announced.send(request(POST, { ...JSON_TYPE, 'content-length': '1000', 'x-request-id': 'slow-1' }) + '[')
+  const chunked = new RawClient(t, port)
+  await chunked.send(request(POST, { ...CHUNKED, 'x-request-id': 'slow-2' }) + chunk('['))
+  const silent = new RawClient(t, port)
+  await silent.send(request(POST, { ...JSON_TYPE, 'content-length': '1000', 'x-request-id': 'slow-3' }))
+  for (const [i, client] of [announced, chunked, silent].entries()) {
+    const answer = await client.answer()
+    check(t, answer, 408, 'request_timeout')
+    t.equal(answer!.headers['x-request-id'], `slow-${i + 1}`)
+    t.equal(answer!.headers.connection, 'close')
+    t.equal(await client.answer(), undefined)
+  }
+  const headers = new RawClient(t, port)
+  await headers.send('POST /events HTTP/1.1\r\nhost: te')
+  check(t, await headers.answer(), 408, 'request_timeout')
+  t.equal((await app.inject('/health')).statusCode, 200)
+})
+
+t.test('a body that is slow after it was refused is cut off, not answered twice', async (t) => {
+  const { port } = await startServer(t, { MAX_BODY_BYTES: '10000' }, { requestTimeout: 200 })
+  const client = new RawClient(t, port)
+  await client.send(request(POST, { ...JSON_TYPE, 'content-length': '10001' }) + '[')
+  check(t, await client.answer(), 413, 'body_too_large')
+  t.equal(await client.answer(), undefined)
+})
+
+t.test('a body that ends early', async (t) => {
+  const { app, port } = await startServer(t)
+  for (const text of [request(POST, { ...JSON_TYPE, 'content-length': '1000' }) + '[', request(POST, CHUNKED) + chunk('['), request(POST, { ...JSON_TYPE, 'content-length': '5' })]) {
+    const client = new RawClient(t, port, true)
+    await client.send(text)
+    client.socket.end()
+    check(t, await client.answer(), 400, 'incomplete_body')
+    t.equal(await client.answer(), undefined)
+  }
+  t.equal(app.store.health().ids, 0)
+})
+
+t.test('a client that goes away in the middle leaves nothing behind', async (t) => {
+  const { app, port } = await startServer(t)
+  const connections = () => new Promise<number>((resolve) => { app.server.getConnections((_error, count) => resolve(count)) })
+  for (let i = 0; i < 20; i++) {
+    const client = new RawClient(t, port)
+    await client.send(request(POST, { ...JSON_TYPE, 'content-length': '1000000' }) + '['.repeat(100_000))
+    client.socket.resetAndDestroy()
+  }
+  while (await connections() > 0) await new Promise((resolve) => setImmediate(resolve))
+  t.equal(app.store.health().ids, 0)
+  const client = new RawClient(t, port)
+  await client.send(request(POST, JSON_TYPE, JSON.stringify(anEvent())))
+  check(t, await client.answer(), 200)
+})
+
+t.test('chunks that are not chunks', async (t) => {
+  const { port } = await startServer(t)
+  const client = new RawClient(t, port)
+  await client.send(request(POST, { ...CHUNKED, 'x-request-id': 'odd' }) + 'xyz\r\n')
+  const answer = await client.answer()
+  check(t, answer, 400, 'bad_request')
+  t.equal(answer!.headers['x-request-id'], 'odd')
+  t.equal(await client.answer(), undefined)
+})
