@@ -10,6 +10,7 @@ import { midnightOf } from './timestamp.ts'
 
 const QUOTE = 0x22
 const COMMA = 0x2c
+const HYPHEN = 0x2d
 const COLON = 0x3a
 const BACKSLASH = 0x5c
 const OPEN_BRACE = 0x7b
@@ -20,20 +21,54 @@ const CLOSE_BRACKET = 0x5d
 /** Most members of one object that are compared with each other; more go to the plain path. */
 const MAX_KEYS = 24
 
-/** Every field and type as its bytes, opening and closing quote included. */
-function quoted(text: string): Uint8Array {
-  return Buffer.from(`"${text}"`)
+/**
+ * A short text as four 32-bit words that together cover it, overlapping where it is shorter than 16 bytes, so that it is
+ * compared in four steps instead of letter by letter.
+ */
+class Token {
+  readonly length: number
+  /** Where the second, third and fourth words begin. */
+  readonly at1: number
+  readonly at2: number
+  readonly at3: number
+  readonly word0: number
+  readonly word1: number
+  readonly word2: number
+  readonly word3: number
+
+  /** @param text 4 to LONGEST_TOKEN bytes */
+  constructor(text: string) {
+    const bytes = Buffer.from(text)
+    this.length = bytes.length
+    this.at3 = bytes.length - 4
+    this.at1 = Math.min(4, this.at3)
+    this.at2 = Math.min(8, this.at3)
+    this.word0 = bytes.readUInt32LE(0)
+    this.word1 = bytes.readUInt32LE(this.at1)
+    this.word2 = bytes.readUInt32LE(this.at2)
+    this.word3 = bytes.readUInt32LE(this.at3)
+  }
+
+  /** Whether the text stands at an offset; LONGEST_TOKEN bytes from there can be read. */
+  isAt(view: DataView, at: number): boolean {
+    return view.getUint32(at, true) === this.word0 && view.getUint32(at + this.at1, true) === this.word1 &&
+      view.getUint32(at + this.at2, true) === this.word2 && view.getUint32(at + this.at3, true) === this.word3
+  }
 }
-const EVENT_ID = quoted('event_id')
-const USER_ID = quoted('user_id')
-const EVENT_TYPE = quoted('event_type')
-const TIMESTAMP = quoted('timestamp')
-const PROPERTIES = quoted('properties')
-const TYPES = EVENT_TYPES.map(quoted)
-const PAGE = quoted('page')
-const AMOUNT = quoted('amount')
-const PRODUCT_ID = quoted('product_id')
-const PROTO = quoted('__proto__')
+
+const LONGEST_TOKEN = 16
+
+const EVENT_ID = new Token('"event_id":')
+const USER_ID = new Token('"user_id":')
+const EVENT_TYPE = new Token('"event_type":')
+const TIMESTAMP = new Token('"timestamp":')
+const PROPERTIES = new Token('"properties":')
+/** Types with longer names are left to the plain path. */
+const TYPES = EVENT_TYPES.map((type) => type.length + 2 <= LONGEST_TOKEN ? new Token(`"${type}"`) : undefined)
+const PAGE = new Token('"page":')
+const AMOUNT = new Token('"amount":')
+const PRODUCT_ID = new Token('"product_id":')
+const PROTO = new Token('"__proto__":')
 
 /** The fields that an event has, as bits. */
 const HAS_ID = 1
@@ -43,12 +78,29 @@ const HAS_TIME = 8
 const HAS_PROPERTIES = 16
 const REQUIRED = HAS_ID | HAS_USER | HAS_TYPE | HAS_TIME
 
-/** The value of a hexadecimal digit; 255 for any other byte. */
-const HEX = new Uint8Array(256).fill(255)
-for (const [value, digit] of [...'0123456789abcdef'].entries()) HEX[digit.charCodeAt(0)] = HEX[digit.toUpperCase().charCodeAt(0)] = value
+/** Kinds of bytes, looked up instead of compared. */
+const UPPER_CASE = 0x10
+const INVALID = 0x80
 
-/** Where the four words of an id lie in its text, and the hyphens between. */
-const HYPHENS = [8, 13, 18, 23] as const
+/** The value of a hexadecimal digit, marked where it is in upper case; INVALID for any other byte. */
+const HEX = new Uint8Array(256).fill(INVALID)
+for (const [value, digit] of [...'0123456789abcdef'].entries()) {
+  HEX[digit.toUpperCase().charCodeAt(0)] = UPPER_CASE | value
+  HEX[digit.charCodeAt(0)] = value
+}
+
+/** The value of a decimal digit; INVALID for any other byte. */
+const DIGIT = HEX.map((value) => value > 9 ? INVALID : value)
+
+/** 1 for the bytes of a string that stand for themselves; 0 for quotes, backslashes and control characters. */
+const IN_STRING = Uint8Array.from({ length: 256 }, (_, byte) => byte >= 0x20 && byte !== QUOTE && byte !== BACKSLASH ? 1 : 0)
+
+/** 1 for those of them that are printable ASCII. */
+const IN_USER_ID = IN_STRING.map((ok, byte) => byte < 0x7f ? ok : 0)
+
+/** Where the eight groups of four digits of an id lie in its text, and the hyphens between. */
+const [HEX_1, HEX_2, HEX_3, HEX_4, HEX_5, HEX_6, HEX_7, HEX_8] = [0, 4, 9, 14, 19, 24, 28, 32]
+const [HYPHEN_1, HYPHEN_2, HYPHEN_3, HYPHEN_4] = [8, 13, 18, 23]
 
 /**
  * Reads events out of one body. Offsets below are those of the body; a method that reads something returns the offset
@@ -56,6 +108,9 @@ const HYPHENS = [8, 13, 18, 23] as const
  */
 export class Scanner {
   readonly #bytes: Buffer
+  readonly #view: DataView
+  /** The last offset at which a token can be looked for. */
+  readonly #lastToken: number
   readonly #batch: Batch
   readonly #latest: number
   /** Keys of the objects being read, start and end by turns. */
@@ -63,10 +118,14 @@ export class Scanner {
   // The day that was read last, and its first millisecond.
   #day = -1
   #midnight = 0
+  /** What the digits read last had in common with what is no digit. */
+  #marks = 0
 
   /** @param now the core's now */
   constructor(bytes: Buffer, batch: Batch, now: number) {
     this.#bytes = bytes
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+    this.#lastToken = bytes.length - LONGEST_TOKEN
     this.#batch = batch
     this.#latest = now + FUTURE_TOLERANCE
   }
@@ -82,6 +141,7 @@ export class Scanner {
     if (bytes[i] !== OPEN_BRACE) return -1
     do {
       i++
+      if (i > this.#lastToken) return -1
       const field = this.#field(i)
       if (field === 0 || (has & field) !== 0) return -1
       has |= field
@@ -98,39 +158,23 @@ export class Scanner {
 
   /** Which field's key begins at `at`; 0 for none of them. */
   #field(at: number): number {
-    const bytes = this.#bytes
-    // The second letter and the length of what follows tell the fields apart; then the key is compared in full.
-    switch (bytes[at + 1]) {
-      case 0x65: // e
-        if (bytes[at + 7] === 0x69) return this.#is(at, EVENT_ID) ? HAS_ID : 0
-        return this.#is(at, EVENT_TYPE) ? HAS_TYPE : 0
-      case 0x75: return this.#is(at, USER_ID) ? HAS_USER : 0
-      case 0x74: return this.#is(at, TIMESTAMP) ? HAS_TIME : 0
-      case 0x70: return this.#is(at, PROPERTIES) ? HAS_PROPERTIES : 0
-      default: return 0
-    }
+    const view = this.#view
+    if (EVENT_ID.isAt(view, at)) return HAS_ID
+    if (USER_ID.isAt(view, at)) return HAS_USER
+    if (EVENT_TYPE.isAt(view, at)) return HAS_TYPE
+    if (TIMESTAMP.isAt(view, at)) return HAS_TIME
+    return PROPERTIES.isAt(view, at) ? HAS_PROPERTIES : 0
   }
 
   /** Reads the value of the field whose key begins at `at`. */
   #value(field: number, at: number, slot: number, end: number): number {
     switch (field) {
-      case HAS_ID: return this.#eventId(this.#colon(at + EVENT_ID.length), slot, end)
-      case HAS_USER: return this.#userId(this.#colon(at + USER_ID.length), slot, end)
-      case HAS_TYPE: return this.#eventType(this.#colon(at + EVENT_TYPE.length), slot)
-      case HAS_TIME: return this.#timestamp(this.#colon(at + TIMESTAMP.length), slot, end)
-      default: return this.#properties(this.#colon(at + PROPERTIES.length), end)
+      case HAS_ID: return this.#eventId(at + EVENT_ID.length, slot, end)
+      case HAS_USER: return this.#userId(at + USER_ID.length, slot, end)
+      case HAS_TYPE: return this.#eventType(at + EVENT_TYPE.length, slot)
+      case HAS_TIME: return this.#timestamp(at + TIMESTAMP.length, slot, end)
+      default: return this.#properties(at + PROPERTIES.length, end)
     }
-  }
-
-  /** Passes a colon; a place where nothing can be read if there is none. */
-  #colon(at: number): number {
-    return this.#bytes[at] === COLON ? at + 1 : this.#bytes.length
-  }
-
-  #is(at: number, expected: Uint8Array): boolean {
-    const bytes = this.#bytes
-    for (let i = 0; i < expected.length; i++) if (bytes[at + i] !== expected[i]) return false
-    return true
   }
 
   /** A UUID of 36 characters, of a version and variant of RFC 9562; its text becomes lower case. */
@@ -138,15 +182,20 @@ export class Scanner {
     const bytes = this.#bytes
     if (at + 38 > end || bytes[at] !== QUOTE || bytes[at + 37] !== QUOTE) return -1
     const text = at + 1
-    for (const hyphen of HYPHENS) if (bytes[text + hyphen] !== 0x2d) return -1
-    const a = this.#hex16(text) * 65536 + this.#hex16(text + 4)
-    const b = this.#hex16(text + 9) * 65536 + this.#hex16(text + 14)
-    const c = this.#hex16(text + 19) * 65536 + this.#hex16(text + 24)
-    const d = this.#hex16(text + 28) * 65536 + this.#hex16(text + 32)
-    if (Number.isNaN(a + b + c + d)) return -1
+    if (bytes[text + HYPHEN_1] !== HYPHEN || bytes[text + HYPHEN_2] !== HYPHEN ||
+        bytes[text + HYPHEN_3] !== HYPHEN || bytes[text + HYPHEN_4] !== HYPHEN) return -1
+    this.#marks = 0
+    const a = this.#hex(text + HEX_1) << 16 | this.#hex(text + HEX_2)
+    const b = this.#hex(text + HEX_3) << 16 | this.#hex(text + HEX_4)
+    const c = this.#hex(text + HEX_5) << 16 | this.#hex(text + HEX_6)
+    const d = this.#hex(text + HEX_7) << 16 | this.#hex(text + HEX_8)
+    if (this.#marks > 15) {
+      if (this.#marks >= INVALID) return -1
+      for (let i = text; i < text + 36; i++) if (HEX[bytes[i]] >= UPPER_CASE && HEX[bytes[i]] < INVALID) bytes[i] |= 0x20
+      return this.#eventId(at, slot, end)
+    }
     const version = (b >>> 12) & 15
     if (version < 1 || version > 8 || c >>> 30 !== 2) return -1
-    for (let i = text; i < text + 36; i++) if (bytes[i] >= 0x41 && bytes[i] <= 0x46) bytes[i] |= 0x20
     const { ids } = this.#batch
     ids[slot * 4] = a
     ids[slot * 4 + 1] = b
@@ -155,14 +204,15 @@ export class Scanner {
     return at + 38
   }
 
-  /** Four hexadecimal digits, or NaN. */
-  #hex16(at: number): number {
+  /** Four hexadecimal digits, right where `#marks` stays below 16. */
+  #hex(at: number): number {
     const bytes = this.#bytes
     const a = HEX[bytes[at]]
     const b = HEX[bytes[at + 1]]
     const c = HEX[bytes[at + 2]]
     const d = HEX[bytes[at + 3]]
-    return (a | b | c | d) > 15 ? NaN : a << 12 | b << 8 | c << 4 | d
+    this.#marks |= a | b | c | d
+    return a << 12 | b << 8 | c << 4 | d
   }
 
   /** 1 to 256 printable ASCII characters without escapes. */
@@ -171,22 +221,20 @@ export class Scanner {
     if (bytes[at] !== QUOTE) return -1
     const start = at + 1
     let i = start
-    for (; i < end; i++) {
-      const byte = bytes[i]
-      if (byte === QUOTE) break
-      if (byte < 0x20 || byte === BACKSLASH || byte >= 0x7f) return -1
-    }
-    if (i === start || i - start > USER_ID_MAX_LENGTH || i >= end) return -1
+    while (i < end && IN_USER_ID[bytes[i]] === 1) i++
+    if (i === start || i - start > USER_ID_MAX_LENGTH || i >= end || bytes[i] !== QUOTE) return -1
     this.#batch.userStart[slot] = start
     this.#batch.userEnd[slot] = i
     return i + 1
   }
 
   #eventType(at: number, slot: number): number {
+    if (at > this.#lastToken) return -1
     for (let type = 0; type < TYPES.length; type++) {
-      if (this.#bytes[at + 1] === TYPES[type][1] && this.#is(at, TYPES[type])) {
+      const token = TYPES[type]
+      if (token?.isAt(this.#view, at)) {
         this.#batch.types[slot] = type
-        return at + TYPES[type].length
+        return at + token.length
       }
     }
     return -1
@@ -195,32 +243,32 @@ export class Scanner {
   /** `"YYYY-MM-DDTHH:MM:SS.mmmZ"` and no other form. */
   #timestamp(at: number, slot: number, end: number): number {
     const b = this.#bytes
-    if (at + 26 > end || b[at] !== QUOTE || b[at + 5] !== 0x2d || b[at + 8] !== 0x2d || b[at + 11] !== 0x54 ||
+    if (at + 26 > end || b[at] !== QUOTE || b[at + 5] !== HYPHEN || b[at + 8] !== HYPHEN || b[at + 11] !== 0x54 ||
         b[at + 14] !== COLON || b[at + 17] !== COLON || b[at + 20] !== 0x2e || b[at + 24] !== 0x5a || b[at + 25] !== QUOTE) return -1
-    const day = (this.#digits(at + 1, 4) * 100 + this.#digits(at + 6, 2)) * 100 + this.#digits(at + 9, 2)
-    const hour = this.#digits(at + 12, 2)
-    const minute = this.#digits(at + 15, 2)
-    const second = this.#digits(at + 18, 2)
+    this.#marks = 0
+    const day = (this.#twoDigits(at + 1) * 100 + this.#twoDigits(at + 3)) * 10_000 + this.#twoDigits(at + 6) * 100 + this.#twoDigits(at + 9)
+    const hour = this.#twoDigits(at + 12)
+    const minute = this.#twoDigits(at + 15)
+    const second = this.#twoDigits(at + 18)
+    const millisecond = this.#twoDigits(at + 21) * 10 + DIGIT[b[at + 23]]
+    if ((this.#marks | DIGIT[b[at + 23]]) >= INVALID || hour > 23 || minute > 59 || second > 59) return -1
     if (day !== this.#day) {
       this.#midnight = midnightOf(Math.floor(day / 10_000), Math.floor(day / 100) % 100, day % 100)
       this.#day = day
     }
-    const time = this.#midnight + ((hour * 60 + minute) * 60 + second) * 1000 + this.#digits(at + 21, 3)
-    // NaN, for anything that is not a digit or a day, fails every comparison.
-    if (!(hour < 24 && minute < 60 && second < 60 && time >= 0 && time <= this.#latest)) return -1
+    const time = this.#midnight + ((hour * 60 + minute) * 60 + second) * 1000 + millisecond
+    // NaN, for a day that the calendar does not have, fails both comparisons.
+    if (!(time >= 0 && time <= this.#latest)) return -1
     this.#batch.times[slot] = time
     return at + 26
   }
 
-  /** A number of so many digits, or NaN. */
-  #digits(at: number, count: number): number {
-    let value = 0
-    for (let i = at; i < at + count; i++) {
-      const digit = this.#bytes[i] - 0x30
-      if (!(digit >= 0 && digit <= 9)) return NaN
-      value = value * 10 + digit
-    }
-    return value
+  /** Two digits, right where `#marks` stays below INVALID. */
+  #twoDigits(at: number): number {
+    const tens = DIGIT[this.#bytes[at]]
+    const ones = DIGIT[this.#bytes[at + 1]]
+    this.#marks |= tens | ones
+    return tens * 10 + ones
   }
 
   #properties(at: number, end: number): number {
@@ -238,23 +286,17 @@ export class Scanner {
       const keyStart = i + 1
       const keyEnd = this.#key(keyStart, end)
       if (keyEnd < 0 || !this.#isNewKey(depth, count++, keyStart, keyEnd)) return -1
-      if (bytes[keyEnd] !== COLON) return -1
-      i = depth === 1 && !this.#isTyped(keyStart, keyEnd) ? -1 : this.#json(keyEnd + 1, end, depth)
+      i = depth === 1 && !this.#isTyped(keyStart, keyEnd) ? -1 : this.#json(keyEnd, end, depth)
       if (i < 0) return -1
     } while (bytes[i] === COMMA && i < end)
     return i < end && bytes[i] === CLOSE_BRACE ? i + 1 : -1
   }
 
-  /** A key without escapes that is not `__proto__`. */
+  /** A key without escapes that is not `__proto__`, and its colon. */
   #key(at: number, end: number): number {
-    const bytes = this.#bytes
-    if (bytes[at] !== QUOTE) return -1
-    for (let i = at + 1; i < end; i++) {
-      const byte = bytes[i]
-      if (byte === QUOTE) return i + 1 - at === PROTO.length && this.#is(at, PROTO) ? -1 : i + 1
-      if (byte < 0x20 || byte === BACKSLASH) return -1
-    }
-    return -1
+    if (at > this.#lastToken || this.#bytes[at] !== QUOTE) return -1
+    const i = this.#string(at, end)
+    return i < 0 || i >= end || this.#bytes[i] !== COLON || PROTO.isAt(this.#view, at) ? -1 : i + 1
   }
 
   /** Whether no earlier key of this object is the same; keeps it for the later ones. */
@@ -274,13 +316,11 @@ export class Scanner {
     return true
   }
 
-  /** Whether the value behind a key of `properties` begins as the key's type asks. */
+  /** Whether the value behind a key of `properties`, colon included, begins as the key's type asks. */
   #isTyped(start: number, end: number): boolean {
-    const length = end - start
-    const first = this.#bytes[end + 1]
-    if (length === PAGE.length && this.#is(start, PAGE)) return first === QUOTE
-    if (length === AMOUNT.length && this.#is(start, AMOUNT)) return first >= 0x30 && first <= 0x39
-    if (length === PRODUCT_ID.length && this.#is(start, PRODUCT_ID)) return first === QUOTE
+    const first = this.#bytes[end]
+    if (PAGE.isAt(this.#view, start) || PRODUCT_ID.isAt(this.#view, start)) return first === QUOTE
+    if (AMOUNT.isAt(this.#view, start)) return DIGIT[first] < INVALID
     return true
   }
 
@@ -318,12 +358,9 @@ export class Scanner {
   /** A string without escapes. */
   #string(at: number, end: number): number {
     const bytes = this.#bytes
-    for (let i = at + 1; i < end; i++) {
-      const byte = bytes[i]
-      if (byte === QUOTE) return i + 1
-      if (byte < 0x20 || byte === BACKSLASH) return -1
-    }
-    return -1
+    let i = at + 1
+    while (i < end && IN_STRING[bytes[i]] === 1) i++
+    return i < end && bytes[i] === QUOTE ? i + 1 : -1
   }
 
   /** A number of at most 20 digits without an exponent; any such is finite. */
