@@ -102,6 +102,9 @@ const IN_USER_ID = IN_STRING.map((ok, byte) => byte < 0x7f ? ok : 0)
 const [HEX_1, HEX_2, HEX_3, HEX_4, HEX_5, HEX_6, HEX_7, HEX_8] = [0, 4, 9, 14, 19, 24, 28, 32]
 const [HYPHEN_1, HYPHEN_2, HYPHEN_3, HYPHEN_4] = [8, 13, 18, 23]
 
+/** Keys of the objects being read, start and end by turns, by nesting level. Shared, as nobody else reads meanwhile. */
+const keys = new Uint32Array(MAX_KEYS * 2 * (PROPERTIES_MAX_DEPTH + 1))
+
 /**
  * Reads events out of one body. Offsets below are those of the body; a method that reads something returns the offset
  * behind it, or -1 for what is left to the plain path.
@@ -113,8 +116,6 @@ export class Scanner {
   readonly #lastToken: number
   readonly #batch: Batch
   readonly #latest: number
-  /** Keys of the objects being read, start and end by turns. */
-  readonly #keys = new Uint32Array(MAX_KEYS * 2 * (PROPERTIES_MAX_DEPTH + 1))
   // The day that was read last, and its first millisecond.
   #day = -1
   #midnight = 0
@@ -303,7 +304,6 @@ export class Scanner {
   #isNewKey(depth: number, count: number, start: number, end: number): boolean {
     if (count >= MAX_KEYS) return false
     const bytes = this.#bytes
-    const keys = this.#keys
     const base = depth * MAX_KEYS * 2
     for (let k = base; k < base + count * 2; k += 2) {
       if (keys[k + 1] - keys[k] !== end - start) continue

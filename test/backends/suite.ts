@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto'
 import fc from 'fast-check'
 import type { Test } from 'tap'
 import { EVENT_TYPES, TIME_WINDOWS, type Event, type EventType, type Receipt } from '../../schemas/index.ts'
-import { InvalidCursorError, LostCursorError, type Backend, type Clock, type Filter, type Page } from '../../src/backends/backend.ts'
+import type { Backend, Clock, Filter, Page } from '../../src/backends/backend.ts'
 import { createIngest } from '../../src/ingest/ingest.ts'
 import { Oracle, type OracleVerdict } from './oracle.ts'
 import { DAY, HOUR, MINUTE, TestClock } from './test-clock.ts'
@@ -206,12 +206,12 @@ export function backendSuite(t: Test, name: string, make: MakeBackend): void {
     const page = 'x'.repeat(20_000)
     for (let i = 0; i < 100; i++) await rig.send(rig.event({ properties: { page } }))
     t.ok(store.health().log_bytes <= 1 << 20)
-    t.throws(() => store.assertReadable(start), LostCursorError)
+    t.throws(() => store.assertReadable(start), { name: 'LostCursorError', reason: 'not_retained' })
     await t.rejects(store.read(start, EVERYTHING, WIDE), { reason: 'not_retained' })
     const foreign = await new Rig().open(t, make)
     await foreign.send(foreign.event())
     await t.rejects(store.read(foreign.backend.store.cursor(), EVERYTHING, WIDE), { reason: 'other_history' })
-    for (const junk of ['', 'x', 'earliest', `${start}x!`, '../../etc/passwd', '__proto__']) t.throws(() => store.assertReadable(junk), InvalidCursorError, junk)
+    for (const junk of ['', 'x', 'earliest', `${start}x!`, '../../etc/passwd', '__proto__']) t.throws(() => store.assertReadable(junk), { name: 'InvalidCursorError' }, junk)
     store.assertReadable(store.earliest())
     t.equal((await store.read(store.earliest(), EVERYTHING, WIDE)).count, store.health().events_retained)
   })
