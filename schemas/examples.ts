@@ -57,6 +57,26 @@ const nothingTaken = { accepted: 0, duplicates: 0, rejected: 1, unavailable: 0, 
 
 const receipt: Receipt = { accepted: 4, duplicates: 0, rejected: 0, unavailable: 0, late: 0, cursor, errors: [] }
 
+/** A receipt of which one event was rejected. */
+export const MIXED_RECEIPT: Receipt = { accepted: 2, duplicates: 1, rejected: 1, unavailable: 0, late: 0, cursor, errors: [eventError] }
+
+/** A receipt of which nothing could be taken. */
+export const UNAVAILABLE_RECEIPT: Receipt = {
+  accepted: 0,
+  duplicates: 0,
+  rejected: 0,
+  unavailable: 1,
+  late: 0,
+  cursor,
+  errors: [{
+    index: 0,
+    event_id: EXAMPLE_IDS[2],
+    code: 'user_capacity',
+    pointer: '',
+    detail: 'no more users can be known just now; send the event again later, with the same id'
+  }]
+}
+
 const window = { time_window: '1h', from: '2026-11-23T13:05:00.000Z', to: EXAMPLE_TIME } as const
 
 const byType = { page_view: 5, click: 4, purchase: 2, signup: 1 }

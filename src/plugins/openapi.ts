@@ -5,7 +5,7 @@
 import swagger, { type FastifyDynamicSwaggerOptions, type SwaggerTransform, type SwaggerTransformObject } from '@fastify/swagger'
 import fp from 'fastify-plugin'
 import packageJson from '../../package.json' with { type: 'json' }
-import { EXAMPLES, bodyExamples, type NamedExample } from '../../schemas/examples.ts'
+import { EXAMPLES, MIXED_RECEIPT, UNAVAILABLE_RECEIPT, bodyExamples, type NamedExample } from '../../schemas/examples.ts'
 import { publicFormat } from '../../schemas/formats.ts'
 import { PROBLEMS, type ProblemCode } from '../errors.ts'
 
@@ -14,24 +14,36 @@ const DESCRIPTION = `Takes user activity events, counts each exactly once, answe
 **Retry anything; the count stays exact, and the very next answer shows it.** An \`event_id\` counts once, however often
 and over whichever transport it is sent.
 
-Errors are problem details (RFC 9457); every \`code\` can be looked up at \`/problems/<code>\`. Answers may gain fields and
-codes; ignore what you do not know. The live connection is described in [\`/asyncapi.json\`](/asyncapi.json).`
+Answers may gain fields and codes; ignore what you do not know. The live connection is described in
+[\`/asyncapi.json\`](/asyncapi.json).
+
+Errors are problem details (RFC 9457); every \`code\` can be looked up at \`/problems/<code>\`.
+
+| code | status | title |
+|---|---|---|
+${Object.entries(PROBLEMS).map(([code, { status, title }]) => `| \`${code}\` | ${status} | ${title} |`).join('\n')}`
 
 /** What a problem of each status typically says. */
 const TYPICAL_PROBLEMS: Readonly<Record<string, readonly [ProblemCode, string]>> = {
-  400: ['invalid_query', '`window` must be one of 1h, 24h, 7d'],
+  400: ['invalid_query', '`limit` must be <= 1000'],
   401: ['unauthorized', 'this key is not known'],
-  403: ['forbidden', 'this needs a write key, and this key is for something else'],
-  404: ['not_found', 'there is nothing at this address'],
+  403: ['forbidden', 'this needs another key, and this key is for something else'],
+  404: ['not_found', 'there is no problem of this code'],
   408: ['request_timeout', 'the request did not arrive in time'],
   410: ['cursor_lost', 'the events behind this cursor are no longer retained; start again from `earliest` or without a cursor'],
   413: ['too_many_events', 'at most 10000 events may be sent at a time'],
   415: ['unsupported_media_type', 'send application/json, application/x-ndjson or text/plain, and say so in content-type'],
   422: ['all_rejected', 'see `errors`; do not send these events again unchanged'],
-  426: ['upgrade_required', 'open this address as a WebSocket'],
+  426: ['upgrade_required', 'open a WebSocket here, or use `GET /events/stream`'],
   429: ['too_many_requests', 'at most 100 requests a second; go on in 1 second'],
   500: ['internal_error', 'the service failed; its log says more under this request_id'],
   503: ['stopping', 'send the request again, it goes to another instance or to the next start']
+}
+
+/** The same of requests that carry events. */
+const TYPICAL_BODY_PROBLEMS: typeof TYPICAL_PROBLEMS = {
+  400: ['invalid_json', 'unexpected end of the body at line 1, column 42'],
+  503: ['all_unavailable', 'see `errors`; send the same request again']
 }
 
 const RETRY_AFTER_HEADER = { 'Retry-After': { description: 'Seconds after which to send the request again.', schema: { type: 'integer', minimum: 0 } } }
@@ -54,40 +66,28 @@ interface Response {
 
 /** Says which keys a route asks for; none are needed as long as none are set. */
 const addSecurity: SwaggerTransform = ({ schema, url, route }) => {
-  if (route.config?.scope === undefined) return { schema: { ...schema, security: [] }, url }
   const { properties = {} } = (schema?.querystring ?? {}) as { properties?: object }
-  const security: Record<string, string[]>[] = [{}, { bearer: [] }]
+  const security: Record<string, string[]>[] = []
+  if (route.config?.scope !== undefined || 'key' in properties) security.push({}, { bearer: [] })
   if ('key' in properties) security.push({ key: [] })
   return { schema: { ...schema, security }, url }
 }
 
-function exampleProblem(status: string, schema: string): object {
-  const [code, detail] = TYPICAL_PROBLEMS[status]
-  if (schema.endsWith('/ReceiptProblem') && status === '503') return exampleUnavailable()
-  const fields = schema.endsWith('/ReceiptProblem') ? EXAMPLES.ReceiptProblem : EXAMPLES.Problem
-  return { ...fields, type: `/problems/${code}`, title: PROBLEMS[code].title, status: PROBLEMS[code].status, code, detail }
+function exampleProblem(status: string, { $ref = '' }: { $ref?: string }, hasBody: boolean): object {
+  const [code, detail] = (hasBody ? TYPICAL_BODY_PROBLEMS[status] : undefined) ?? TYPICAL_PROBLEMS[status]
+  const fields = $ref.endsWith('/ReceiptProblem') ? EXAMPLES.ReceiptProblem : EXAMPLES.Problem
+  const receipt = code === 'all_unavailable' ? UNAVAILABLE_RECEIPT : undefined
+  return { ...fields, type: `/problems/${code}`, title: PROBLEMS[code].title, status: PROBLEMS[code].status, code, detail, ...receipt }
 }
 
-function exampleUnavailable(): object {
-  const { title, status } = PROBLEMS.all_unavailable
-  const error = { index: 0, event_id: EXAMPLES.Event.event_id, code: 'user_capacity', pointer: '', detail: 'no more users can be known just now; send the event again later, with the same id' }
-  return {
-    ...EXAMPLES.ReceiptProblem,
-    type: '/problems/all_unavailable',
-    title,
-    status,
-    code: 'all_unavailable',
-    detail: 'see `errors`; send the same request again',
-    rejected: 0,
-    unavailable: 1,
-    errors: [error]
+function completeResponse(status: string, { content = {}, ...response }: Response, hasBody: boolean): Response {
+  for (const [mediaType, media] of Object.entries(content)) {
+    if (mediaType === 'application/problem+json') media.example = exampleProblem(status, media.schema, hasBody)
+    if (mediaType === 'text/event-stream') media.example = `id: ${EXAMPLES.Receipt.cursor}\ndata: ${JSON.stringify(EXAMPLES.Event)}\n\n`
+    if (status === '207') media.example = MIXED_RECEIPT
   }
-}
-
-function completeResponse(status: string, response: Response): void {
-  if (status === '429' || status === '503') response.headers = { ...RETRY_AFTER_HEADER, ...response.headers }
-  const problem = response.content?.['application/problem+json']
-  if (problem?.schema.$ref !== undefined) problem.example = exampleProblem(status, problem.schema.$ref)
+  const headers = status === '429' || status === '503' ? RETRY_AFTER_HEADER : undefined
+  return { ...response, headers, content }
 }
 
 /** Puts examples of bodies, by media type, into every operation that takes one. */
@@ -107,8 +107,8 @@ const complete: SwaggerTransformObject = (made) => {
     if (example !== undefined) schema.examples = [example]
   }
   for (const path of Object.values(document.paths)) {
-    for (const { responses } of Object.values(path)) {
-      for (const [status, response] of Object.entries(responses)) completeResponse(status, response)
+    for (const { responses, requestBody } of Object.values(path)) {
+      for (const [status, response] of Object.entries(responses)) responses[status] = completeResponse(status, response, requestBody !== undefined)
     }
   }
   setBodyExamples(document, bodyExamples())
@@ -127,7 +127,8 @@ const options: FastifyDynamicSwaggerOptions = {
     },
     servers: [{ url: '/', description: 'This service' }],
     tags: [
-      { name: 'events', description: 'Send events, read them again, follow them live.' },
+      { name: 'events', description: 'Send events, and read them again.' },
+      { name: 'live', description: 'Follow events as they are accepted.' },
       { name: 'analytics', description: 'How many, by whom and when, over sliding windows; always exact.' },
       { name: 'operations', description: 'How the service is.' }
     ],

@@ -3,6 +3,12 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
 import { GUARDED_PROBLEMS, problem } from './responses.ts'
 
+const EXAMPLE = `# HELP events_total Events received, by verdict.
+# TYPE events_total counter
+events_total{verdict="accepted"} 12
+events_total{verdict="duplicate"} 3
+`
+
 const schema = {
   operationId: 'getMetrics',
   tags: ['operations'],
@@ -11,7 +17,7 @@ const schema = {
   querystring: Type.Object({}, { additionalProperties: false }),
   response: {
     ...GUARDED_PROBLEMS,
-    200: { description: 'The metrics.', content: { 'text/plain': { schema: { type: 'string' } } } },
+    200: { description: 'The metrics.', content: { 'text/plain': { schema: { type: 'string' }, example: EXAMPLE } } },
     400: problem('The query is not valid.')
   }
 }

@@ -31,7 +31,7 @@ const schema = {
   tags: ['operations'],
   summary: 'Look up a problem',
   description: 'What a code means: of a whole request, of one event in a receipt, or both.',
-  params: Type.Object({ code: Type.String({ description: 'The `code` of a problem, or of an entry of `errors`.' }) }),
+  params: Type.Object({ code: Type.String({ description: 'The `code` of a problem, or of an entry of `errors`.', examples: ['cursor_lost'] }) }),
   querystring: Type.Object({}, { additionalProperties: false }),
   response: {
     ...COMMON_PROBLEMS,
