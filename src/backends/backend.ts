@@ -68,6 +68,21 @@ export class StorageUnavailableError extends Error {
   override name = 'StorageUnavailableError'
 }
 
+/** The data cannot be used as they are: a person has to do something, and the message says what. */
+export class RefusedError extends Error {
+  override name = 'RefusedError'
+}
+
+/** Whether a store can take events now, and if not, why and how far it is. */
+export interface Readiness {
+  ready: boolean
+  /** For people; holds nothing internal. */
+  detail?: string
+}
+
+/** Nothing in the way. */
+export const READY: Readiness = { ready: true }
+
 /**
  * Takes events exactly once and hands them out again in order of arrival.
  *
@@ -104,6 +119,8 @@ export interface EventStore {
   newest(filter: Filter, limits: PageLimits): Promise<Page>
   /** Calls back, at most once a turn of the event loop, after events have become readable. Returns a function that ends it. */
   onAppend(listener: () => void): () => void
+  /** Whether it can take events now. Cheap. */
+  readiness(): Readiness
   /** What the store says of itself. Cheap. */
   health(): StoreHealth
   /** Does a small piece of the upkeep that time brings (expiry); called now and then, also in silence. */

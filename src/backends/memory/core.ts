@@ -32,6 +32,18 @@ export interface Capacities {
   logBytes: number
 }
 
+/** What a batch holds of a core between its claim and its count. */
+export interface Claim {
+  /** Events claimed. */
+  count: number
+  /** Whether a verdict hangs on a claim that has not been counted yet. */
+  waits: boolean
+  /** Sequence number behind the last id. */
+  end: number
+  /** Users of the batch that have no counted event yet. */
+  users: number[]
+}
+
 /** See above. */
 export class MemoryCore {
   readonly log: EventLog
@@ -42,6 +54,8 @@ export class MemoryCore {
   readonly #activity: UserActivity
   /** The user of the event that was claimed last. */
   #user = -1
+  /** Ids from this sequence number on are claimed and not counted yet. */
+  #counted = 0
 
   constructor(clock: Clock, capacities: Capacities) {
     this.#clock = new CoreClock(clock)
@@ -66,6 +80,75 @@ export class MemoryCore {
       if (this.#claim(batch, i)) this.#count(batch, i)
     }
     this.log.append(batch, this.#clock.now())
+  }
+
+  /**
+   * The first half of an append that has to be made durable: judges the events and claims their ids, so that from now on
+   * they are duplicates to others, and counts nothing. The claimed ones have the verdict Accepted. Claims are settled in
+   * the order in which they were made, or withdrawn all together.
+   */
+  claim(batch: Batch): Claim {
+    this.upkeep(batch.count)
+    const claim: Claim = { count: 0, waits: false, end: 0, users: [] }
+    for (let i = 0; i < batch.count; i++) {
+      if (this.#claim(batch, i)) {
+        batch.verdicts[i] = Verdict.Accepted
+        claim.count++
+        if (batch.times[i] >= this.#reach() && this.#users.lastSeen(this.#user) < 0) claim.users.push(this.#user)
+      } else if (batch.verdicts[i] === Verdict.Duplicate && this.isPending(batch, i)) {
+        claim.waits = true
+      }
+    }
+    claim.end = this.#dedup.next
+    return claim
+  }
+
+  /** The second half: counts what was claimed, and writes the verdicts. */
+  settle(batch: Batch, claim: Claim): void {
+    this.upkeep(batch.count)
+    for (let i = 0; i < batch.count; i++) {
+      if (batch.verdicts[i] !== Verdict.Accepted) continue
+      if (batch.times[i] >= this.#reach()) this.#user = this.#enter(batch.userHash[i], batch.bytes, batch.userStart[i], batch.userEnd[i], Infinity)
+      this.#count(batch, i)
+    }
+    this.#forgetUncounted(claim)
+    this.#counted = claim.end
+    this.log.append(batch, this.#clock.now())
+  }
+
+  /** Takes back every claim that was not settled; these are all of them. */
+  withdraw(claims: readonly Claim[]): void {
+    this.#dedup.retract(this.#counted)
+    this.#counted = this.#dedup.next
+    for (const claim of claims) this.#forgetUncounted(claim)
+  }
+
+  /** Writes the verdicts of a batch that cannot be taken: what is known already is a duplicate all the same. */
+  refuse(batch: Batch, verdict: Verdict): void {
+    for (let i = 0; i < batch.count; i++) {
+      batch.verdicts[i] = this.#dedup.has(batch.ids, i * 4) ? Verdict.Duplicate : verdict
+    }
+  }
+
+  /** Whether the id of event `i` is claimed but not counted. */
+  isPending(batch: Batch, i: number): boolean {
+    return this.#dedup.sequenceOf(batch.ids, i * 4) >= this.#counted
+  }
+
+  /**
+   * Takes events once more that were taken in an earlier life, whatever the capacities are now.
+   * @param logged whether the batch has the events' bytes, for the log
+   */
+  restore(batch: Batch, logged: boolean): void {
+    this.upkeep(batch.count)
+    for (let i = 0; i < batch.count; i++) {
+      if (!this.#dedup.has(batch.ids, i * 4)) this.#dedup.add()
+      const hash = batch.userHash[i] = this.#users.hash(batch.bytes, batch.userStart[i], batch.userEnd[i])
+      if (batch.times[i] >= this.#reach()) this.#user = this.#enter(hash, batch.bytes, batch.userStart[i], batch.userEnd[i], Infinity)
+      this.#count(batch, i)
+    }
+    this.#counted = this.#dedup.next
+    if (logged) this.log.append(batch, this.#clock.now())
   }
 
   /** Writes the verdicts that `append` would, and changes nothing. [ING-4] */
@@ -190,11 +273,16 @@ export class MemoryCore {
   }
 
   /** The number of a user, known or new; -1 where no more can be known. */
-  #enter(hash: number, bytes: Buffer, start: number, end: number): number {
+  #enter(hash: number, bytes: Buffer, start: number, end: number, capacity = this.#users.capacity): number {
     const known = this.#users.find(hash, bytes, start, end)
     if (known >= 0) return known
     this.#makeRoom()
-    return this.#users.add(hash, bytes, start, end)
+    return this.#users.add(hash, bytes, start, end, capacity)
+  }
+
+  /** Forgets the users of a claim none of whose events was counted. */
+  #forgetUncounted(claim: Claim): void {
+    for (const user of claim.users) if (this.#users.lastSeen(user) < 0) this.#users.remove(user)
   }
 
   /** At capacity, users that are due to be forgotten must not keep new ones out. */

@@ -93,14 +93,20 @@ export class DedupIndex {
     for (let left = Math.min(budget, this.#live - this.#tail); left > 0; left--) this.#free()
   }
 
+  /** Sequence number of the next id. */
+  get next(): number {
+    return this.#head
+  }
+
   /** Whether the id at `ids[at .. at + 3]` is known. A following `add` adds this id. */
   has(ids: Uint32Array, at: number): boolean {
-    this.#a = ids[at]
-    this.#b = ids[at + 1]
-    this.#c = ids[at + 2]
-    this.#d = ids[at + 3]
-    this.#probe = this.#hash.words(this.#a, this.#b, this.#c, this.#d)
-    return this.#index.find(this.#probe) >= 0
+    return this.#find(ids, at) >= 0
+  }
+
+  /** The sequence number of the id at `ids[at .. at + 3]`, or -1. A following `add` adds this id. */
+  sequenceOf(ids: Uint32Array, at: number): number {
+    const place = this.#find(ids, at)
+    return place < 0 ? -1 : this.#sequenceAt(place)
   }
 
   /** Adds the id that `has` has just not found. At capacity the oldest makes room. */
@@ -124,6 +130,17 @@ export class DedupIndex {
     this.#index.insert(this.#probe, place)
   }
 
+  /** Takes back the newest ids, those from sequence number `from` on. O(ids taken back). */
+  retract(from: number): void {
+    const head = Math.max(from, this.#tail)
+    while (this.#head > head) {
+      const place = --this.#head % RING
+      this.#index.remove(this.hashOf(place), place)
+    }
+    this.#live = Math.min(this.#live, head)
+    while (this.#arrivals.length > 0 && this.#arrivals.at(-1)!.first >= head) this.#arrivals.pop()
+  }
+
   /** Part of the index's Keys. */
   hashOf(place: number): number {
     const chunk = this.#chunks[place >>> CHUNK_BITS]!
@@ -136,8 +153,21 @@ export class DedupIndex {
     const chunk = this.#chunks[place >>> CHUNK_BITS]!
     const at = (place & (CHUNK_IDS - 1)) * 4
     if (chunk[at + 3] !== this.#d || chunk[at + 2] !== this.#c || chunk[at + 1] !== this.#b || chunk[at] !== this.#a) return false
-    const behindTail = (place - this.#tail % RING + RING) % RING
-    return this.#tail + behindTail >= this.#live
+    return this.#sequenceAt(place) >= this.#live
+  }
+
+  #find(ids: Uint32Array, at: number): number {
+    this.#a = ids[at]
+    this.#b = ids[at + 1]
+    this.#c = ids[at + 2]
+    this.#d = ids[at + 3]
+    this.#probe = this.#hash.words(this.#a, this.#b, this.#c, this.#d)
+    return this.#index.find(this.#probe)
+  }
+
+  /** The sequence number of the id that lies at a place of the ring. */
+  #sequenceAt(place: number): number {
+    return this.#tail + (place - this.#tail % RING + RING) % RING
   }
 
   #isOver(arrival: Arrival): boolean {

@@ -74,6 +74,12 @@ export class EventLog {
     return this.#slabs.length > 0 ? this.#slabs[0].arrival : undefined
   }
 
+  /** Says where an empty log begins. */
+  startAt(position: number): void {
+    if (this.#slabs.length > 0) throw new RangeError('the log is not empty')
+    this.#next = position
+  }
+
   /**
    * Adds the accepted events of a batch. Events that lie in the batch as they will lie in the log, one byte apart, are
    * copied as one run: for a minified body without duplicates that is one copy.

@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Interval, StoreHealth, Summary, TimeSeries, TimeWindow, UserCounts } from '../../../schemas/index.ts'
 import {
-  LostCursorError, type Aggregator, type Backend, type Clock, type EventStore, type Filter, type Page, type PageLimits
+  LostCursorError, READY, type Aggregator, type Backend, type Clock, type EventStore, type Filter, type Page, type PageLimits, type Readiness
 } from '../backend.ts'
 import type { Batch } from '../batch.ts'
 import { AppendSignal } from './append-signal.ts'
@@ -27,7 +27,8 @@ export function createMemoryBackend(options: MemoryOptions): Backend {
   return { store, aggregator: new MemoryAggregator(core, store) }
 }
 
-class MemoryStore implements EventStore {
+/** The face of a core as a store. */
+export class MemoryStore implements EventStore {
   readonly #core: MemoryCore
   readonly #epoch: string
   readonly #signal = new AppendSignal()
@@ -77,6 +78,15 @@ class MemoryStore implements EventStore {
     return this.#signal.listen(listener)
   }
 
+  /** Tells readers that the core has taken events by another way than `append`. */
+  announce(): void {
+    this.#signal.raise()
+  }
+
+  readiness(): Readiness {
+    return READY
+  }
+
   health(): StoreHealth {
     return { kind: 'memory', ...this.#core.health() }
   }
@@ -109,7 +119,8 @@ class MemoryStore implements EventStore {
   }
 }
 
-class MemoryAggregator implements Aggregator {
+/** The face of a core as an aggregator. */
+export class MemoryAggregator implements Aggregator {
   readonly #core: MemoryCore
   readonly #store: MemoryStore
 

@@ -90,8 +90,8 @@ export class UserTable {
   }
 
   /** A number for a user that is not known, or -1 at capacity. */
-  add(hash: number, bytes: Buffer, start: number, end: number): number {
-    if (this.size >= this.capacity) return -1
+  add(hash: number, bytes: Buffer, start: number, end: number, capacity = this.capacity): number {
+    if (this.size >= capacity) return -1
     const user = this.#free.pop() ?? this.#used++
     if (user >>> CHUNK_BITS === this.#chunks.length) this.#chunks.push(new UserChunk())
     const words = this.wordsOf(user)
