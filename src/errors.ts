@@ -32,6 +32,7 @@ export const PROBLEMS = {
   internal_error: { status: 500, title: 'Something went wrong here' },
   all_unavailable: { status: 503, title: 'No event could be taken now' },
   storage_unavailable: { status: 503, title: 'The storage cannot answer now' },
+  overloaded: { status: 503, title: 'Too much is being sent at the same time' },
   too_many_subscribers: { status: 503, title: 'No more subscribers can be served' },
   not_ready: { status: 503, title: 'The service is not ready' },
   stopping: { status: 503, title: 'The service is stopping' }

@@ -25,12 +25,12 @@ class ServerProcess {
       this.#wake()
     })
     this.child.stderr!.on('data', (text) => { this.stderr += text })
+    this.child.on('close', () => this.#wake())
     t.teardown(() => this.child.kill('SIGKILL'))
   }
 
   /** The port, as soon as the server listens. */
   async port(): Promise<number> {
-    void this.exit.then(() => this.#wake())
     for (;;) {
       const port = /listening at http:\/\/[\d.]+:(\d+)/.exec(this.stdout)?.[1]
       if (port !== undefined) return Number(port)

@@ -37,11 +37,23 @@ t.test('the defaults', async (t) => {
 
 t.test('what is set', async (t) => {
   t.match(loadSettings({
-    PORT: '0', HOST: '0.0.0.0', LOG_LEVEL: 'debug', MAX_EVENTS: '5', RATE_LIMIT: '100',
-    WRITE_KEYS: ' a , b,,c= ', READ_KEYS: 'x.y~z/+_-', ALLOWED_ORIGINS: 'https://a.example,http://localhost:3000'
+    PORT: '0',
+    HOST: '0.0.0.0',
+    LOG_LEVEL: 'debug',
+    MAX_EVENTS: '5',
+    RATE_LIMIT: '100',
+    WRITE_KEYS: ' a , b,,c= ',
+    READ_KEYS: 'x.y~z/+_-',
+    ALLOWED_ORIGINS: 'https://a.example,http://localhost:3000'
   }), {
-    PORT: 0, HOST: '0.0.0.0', LOG_LEVEL: 'debug', MAX_EVENTS: 5, RATE_LIMIT: 100,
-    WRITE_KEYS: ['a', 'b', 'c='], READ_KEYS: ['x.y~z/+_-'], ALLOWED_ORIGINS: ['https://a.example', 'http://localhost:3000']
+    PORT: 0,
+    HOST: '0.0.0.0',
+    LOG_LEVEL: 'debug',
+    MAX_EVENTS: 5,
+    RATE_LIMIT: 100,
+    WRITE_KEYS: ['a', 'b', 'c='],
+    READ_KEYS: ['x.y~z/+_-'],
+    ALLOWED_ORIGINS: ['https://a.example', 'http://localhost:3000']
   })
   t.same(loadSettings({ ALLOWED_ORIGINS: '*' }).ALLOWED_ORIGINS, ['*'])
 })

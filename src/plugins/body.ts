@@ -28,11 +28,23 @@ export function failArrivingBody(socket: Connection, error: ProblemError): boole
 
 const tooLarge = (limit: number) => new ProblemError('body_too_large', `a body may have at most ${limit} bytes, as sent and decompressed; split the batch`)
 
+const overloaded = () => new ProblemError('overloaded', 'nothing was taken; send the same request again', { 'retry-after': '1' })
+
+/** The least that bodies may take which arrive at the same time, in bytes; else as much as this many of the largest. */
+const ARRIVING_MIN_BYTES = 64 * 1024 * 1024
+const ARRIVING_MIN_BODIES = 16
+
+/** How much memory the bodies take that are arriving, and how much they may, in bytes. */
+interface Arrivals {
+  bytes: number
+  readonly limit: number
+}
+
 /**
  * Collects the bytes of a request. The usual small body is the one chunk that Node made for it, and is handed over
  * without a copy; a larger one is copied once.
  */
-function collect(payload: IncomingMessage, declared: number, limit: number, done: Done): void {
+function collect(payload: IncomingMessage, declared: number, limit: number, arrivals: Arrivals, done: Done): void {
   if (declared > limit) {
     done(tooLarge(limit))
     return
@@ -47,12 +59,14 @@ function collect(payload: IncomingMessage, declared: number, limit: number, done
     payload.off('end', onEnd)
     payload.off('error', onError)
     socket[failBody] = undefined
+    arrivals.bytes -= received
     done(error, body)
   }
   const onData = (chunk: Buffer) => {
     received += chunk.length
-    if (received > limit) {
-      settle(tooLarge(limit))
+    arrivals.bytes += chunk.length
+    if (received > limit || arrivals.bytes > arrivals.limit) {
+      settle(received > limit ? tooLarge(limit) : overloaded())
       payload.resume() // the rest is read and dropped, so that the client gets to see the answer
     } else if (first === undefined) first = chunk
     else if (chunks === undefined) chunks = [first, chunk]
@@ -124,6 +138,7 @@ function isUtf8(contentType: string): boolean {
 
 export default fp(async (app) => {
   const limit = app.settings.MAX_BODY_BYTES
+  const arrivals: Arrivals = { bytes: 0, limit: Math.max(ARRIVING_MIN_BYTES, ARRIVING_MIN_BODIES * limit) }
 
   app.addContentTypeParser(MEDIA_TYPES, (_request: FastifyRequest, payload: IncomingMessage, done: Done) => {
     const { 'content-type': contentType, 'content-encoding': encoding, 'content-length': length } = payload.headers
@@ -134,7 +149,7 @@ export default fp(async (app) => {
     const declared = length === undefined ? NaN : Number(length)
     const name = encoding?.trim().toLowerCase() ?? ''
     if (name === '' || name === 'identity') {
-      collect(payload, declared, limit, done)
+      collect(payload, declared, limit, arrivals, done)
       return
     }
     const decompress = DECOMPRESSORS.get(name)
@@ -142,6 +157,6 @@ export default fp(async (app) => {
       done(new ProblemError('unsupported_encoding', `content-encoding may be one of ${ACCEPTED_ENCODINGS}`, { 'accept-encoding': ACCEPTED_ENCODINGS }))
       return
     }
-    collect(payload, declared, limit, decompressed(name, decompress, limit, done))
+    collect(payload, declared, limit, arrivals, decompressed(name, decompress, limit, done))
   })
 }, { name: 'body', dependencies: ['settings'] })

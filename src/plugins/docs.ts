@@ -12,18 +12,7 @@ import packageJson from '../../package.json' with { type: 'json' }
 import { asyncApiDocument } from '../../schemas/asyncapi.ts'
 import { bodyExamples } from '../../schemas/examples.ts'
 import openapi, { setBodyExamples } from './openapi.ts'
-
-/** What the pages of Swagger UI may load: only what this service serves, over plain HTTP too. */
-const CONTENT_SECURITY_POLICY = {
-  'default-src': "'none'",
-  'script-src': "'self'",
-  'style-src': "'self' 'unsafe-inline'",
-  'img-src': "'self' data:",
-  'connect-src': "'self'",
-  'base-uri': "'none'",
-  'form-action': "'self'",
-  'frame-ancestors': "'self'"
-}
+import pages from './pages.ts'
 
 /** As much of Swagger UI's state as is looked at. */
 interface SpecState {
@@ -62,7 +51,7 @@ const YAML_OPTIONS = { version: '1.1', aliasDuplicateObjects: false, lineWidth: 
 /** Makes something when it is first asked for. */
 function once<T>(make: () => T): () => T {
   let made: T | undefined
-  return () => made ??= make()
+  return () => (made ??= make())
 }
 
 const schema = { hide: true, querystring: Type.Object({}, { additionalProperties: false }) }
@@ -79,15 +68,17 @@ export default fp(async (app) => {
     app.get(url, { schema }, async (_request, reply) => reply.type(type).send(text()))
   }
 
-  await app.register(swaggerUi, {
-    routePrefix: '/docs',
-    uiConfig,
-    theme: { title: 'Event processing service' },
-    staticCSP: CONTENT_SECURITY_POLICY,
-    transformSpecification: (document) => {
-      setBodyExamples(document, bodyExamples(new Date().toISOString(), v7))
-      return document
-    }
+  await app.register(async (ui) => {
+    await ui.register(pages)
+    await ui.register(swaggerUi, {
+      routePrefix: '/docs',
+      uiConfig,
+      theme: { title: 'Event processing service' },
+      transformSpecification: (document) => {
+        setBodyExamples(document, bodyExamples(new Date().toISOString(), v7))
+        return document
+      }
+    })
   })
 
   app.get('/', { schema: { hide: true } }, async (_request, reply) => reply.redirect('/docs'))

@@ -13,7 +13,7 @@ import { RETRY_AFTER, sendProblem } from '../plugins/problems.ts'
 import { GUARDED_PROBLEMS, json, problem } from './responses.ts'
 
 /** Most bytes of events on one page; it ends early rather than being larger. */
-const PAGE_MAX_BYTES = 8 * 1024 * 1024
+const PAGE_MAX_BYTES = 4 * 1024 * 1024
 
 const postSchema = {
   operationId: 'sendEvents',

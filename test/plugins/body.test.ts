@@ -171,3 +171,30 @@ t.test('chunks that are not chunks', async (t) => {
   t.equal(answer!.headers['x-request-id'], 'odd')
   t.equal(await client.answer(), undefined)
 })
+
+t.test('however many bodies arrive at the same time, they take bounded memory', async (t) => {
+  const { app, port } = await startServer(t, { MAX_BODY_BYTES: String(4 << 20) })
+  const connections = () => new Promise<number>((resolve) => { app.server.getConnections((_error, count) => resolve(count)) })
+  const before = process.memoryUsage().arrayBuffers
+  const part = Buffer.alloc(1 << 20, ' ')
+  const clients = Array.from({ length: 80 }, () => new RawClient(t, port))
+  const answers: RawAnswer[] = []
+  for (const client of clients) {
+    client.answer().then((answer) => { if (answer !== undefined) answers.push(answer) }, t.error)
+    await client.send(request(POST, { ...JSON_TYPE, 'content-length': String(2 << 20) }))
+    await client.send(part)
+  }
+  while (answers.length < 15) await new Promise((resolve) => setImmediate(resolve))
+  for (const answer of answers) {
+    check(t, answer, 503, 'overloaded')
+    t.match(answer.headers['retry-after'], /^\d+$/)
+  }
+  t.ok(answers.length < 40, 'those that fit go on')
+  t.ok(process.memoryUsage().arrayBuffers - before < 150 << 20)
+
+  for (const client of clients) client.socket.destroy()
+  while (await connections() > 0) await new Promise((resolve) => setImmediate(resolve))
+  const later = new RawClient(t, port)
+  await later.send(request(POST, JSON_TYPE, JSON.stringify(anEvent()).padEnd(4 << 20)))
+  check(t, await later.answer(), 200)
+})

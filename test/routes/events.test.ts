@@ -155,7 +155,7 @@ t.test('every kind of bad event has its code', async (t) => {
   const app = await startApp(t)
   const event = (fields: string) => {
     const { event_id: id, ...rest } = anEvent()
-    return `{"event_id":"${id}",${fields.startsWith('"user_id"') ? '' : `"user_id":"ada",`}"event_type":"click",` +
+    return `{"event_id":"${id}",${fields.startsWith('"user_id"') ? '' : '"user_id":"ada",'}"event_type":"click",` +
       `${fields.startsWith('"timestamp"') ? '' : `"timestamp":"${rest.timestamp}",`}${fields}}`
   }
   const deep = (levels: number) => `"properties":${'{"a":'.repeat(levels - 1)}{}${'}'.repeat(levels - 1)}`
@@ -347,6 +347,25 @@ t.test('pages', async (t) => {
   const head = await app.inject({ method: 'HEAD', url: '/events' })
   t.equal(head.statusCode, 200)
   t.equal(head.body, '')
+})
+
+t.test('a page ends early rather than being very large', async (t) => {
+  const app = await startApp(t)
+  const events = Array.from({ length: 300 }, () => anEvent({ properties: { page: 'x'.repeat(30_000) } }))
+  await post(app, events)
+  const seen: string[] = []
+  let after = 'earliest'
+  for (let pages = 1; ; pages++) {
+    const response = await app.inject(`/events?after=${after}&limit=1000`)
+    t.ok(response.rawPayload.length < 5_000_000)
+    const page = response.json<EventPage>()
+    seen.push(...page.events.map((event) => event.event_id))
+    after = page.cursor
+    if (page.has_more) continue
+    t.ok(pages > 1)
+    break
+  }
+  t.same(seen, events.map((event) => event.event_id), 'and nothing is left out')
 })
 
 t.test('events come out minified, in the sender\'s order, with the id in lower case and the time in UTC', async (t) => {
