@@ -41,7 +41,7 @@ export class Liveness {
     const { ping, pong, drain } = this.#times
     if (this.#isAsking && this.#connection.received !== this.#receivedBefore) this.#isAsking = false
     if (this.#isAsking) {
-      if (now - this.#askedAt < pong || now - this.#outbox.drainedAt < drain) return true
+      if (now - this.#askedAt < pong || now - this.#outbox.strainedAt < drain) return true
       return isPaused && this.#connection.buffered === 0
     }
     if (now - this.#askedAt >= ping) {

@@ -6,7 +6,7 @@ export class Outbox {
   readonly #outlet: Outlet
   readonly #now: () => number
   #backlog = false
-  #drainedAt = -Infinity
+  #strainedAt = -Infinity
 
   /** @param now milliseconds that never go back */
   constructor(outlet: Outlet, now: () => number) {
@@ -14,20 +14,22 @@ export class Outbox {
     this.#now = now
   }
 
-  /** When bytes that had to wait for the peer last left; how far behind it is beyond that nobody can see. */
-  get drainedAt(): number {
-    return this.#drainedAt
+  /** When bytes last began to wait for the peer, or had waited and left. How much more waits on the way nobody can see. */
+  get strainedAt(): number {
+    return this.#strainedAt
   }
 
   /** Hands over one frame; `sent` is called once, later. */
   send(bytes: Buffer, sent: () => void): void {
     this.#outlet.send(bytes, () => {
       if (this.#backlog) {
-        this.#drainedAt = this.#now()
+        this.#strainedAt = this.#now()
         this.#backlog = this.#outlet.buffered > 0
       }
       sent()
     })
-    if (this.#outlet.buffered > 0) this.#backlog = true
+    if (this.#backlog || this.#outlet.buffered === 0) return
+    this.#backlog = true
+    this.#strainedAt = this.#now()
   }
 }

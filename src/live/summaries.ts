@@ -21,6 +21,8 @@ export interface Board {
   latest: Snapshot | undefined
   /** All that counts as a change of it. */
   figures: string
+  /** When that was. */
+  changedAt: number
   /** When it was last summed up, or begun to be. */
   computedAt: number
   isComputing: boolean
@@ -53,11 +55,11 @@ export class Summaries {
   join(window: TimeWindow, watcher: Watcher): Board {
     let board = this.#boards.get(window)
     if (board === undefined) {
-      board = { window, watchers: new Set(), latest: undefined, figures: '', computedAt: -Infinity, isComputing: false, isStale: false }
+      board = { window, watchers: new Set(), latest: undefined, figures: '', changedAt: -Infinity, computedAt: -Infinity, isComputing: false, isStale: false }
       this.#boards.set(window, board)
     }
     board.watchers.add(watcher)
-    if (board.latest?.cursor !== this.#store.cursor() || !this.#isRecent(board)) this.#compute(board)
+    if (board.latest?.cursor !== this.#store.cursor() || !this.#isRecent(board.computedAt)) this.#compute(board)
     return board
   }
 
@@ -70,19 +72,19 @@ export class Summaries {
 
   /** The log has grown. */
   wake(): void {
-    for (const board of this.#boards.values()) if (!this.#isRecent(board)) this.#compute(board)
+    for (const board of this.#boards.values()) if (!this.#isRecent(board.changedAt)) this.#compute(board)
   }
 
   /** Some time has passed: windows have moved on, and who was not due before may be so now. */
   tick(): void {
     for (const board of this.#boards.values()) {
-      if (this.#isRecent(board)) offer(board)
+      if (this.#isRecent(board.computedAt)) offer(board)
       else this.#compute(board)
     }
   }
 
-  #isRecent(board: Board): boolean {
-    return this.now() - board.computedAt < this.interval
+  #isRecent(time: number): boolean {
+    return this.now() - time < this.interval
   }
 
   #compute(board: Board): void {
@@ -115,6 +117,7 @@ export class Summaries {
     const figures = JSON.stringify({ ...summary, from: undefined, to: undefined })
     if (figures === board.figures) return
     board.figures = figures
+    board.changedAt = this.now()
     board.latest = { cursor: summary.cursor, bytes: summaryFrame(summary) }
     this.#mark()
   }

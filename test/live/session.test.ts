@@ -1,0 +1,334 @@
+import t from 'tap'
+import type { Receipt } from '../../schemas/index.ts'
+import { StorageUnavailableError } from '../../src/backends/backend.ts'
+import type { Ingest } from '../../src/ingest/ingest.ts'
+import { FakePeer, settle } from './fake-peer.ts'
+import { createRig, override, type Rig } from './rig.ts'
+
+const RECEIPT: Receipt = { accepted: 1, duplicates: 0, rejected: 0, unavailable: 0, late: 0, cursor: 'c', errors: [] }
+
+function open({ hub }: Rig, peer = new FakePeer(), options = {}) {
+  return hub.openSession(peer, { canRead: true, canWrite: true, filter: {}, ...options })
+}
+
+const frame = (value: unknown) => Buffer.from(JSON.stringify(value))
+const types = (peer: FakePeer) => peer.frames.map(({ type }) => type)
+
+/** An ingest whose requests are answered when a test says so. */
+function slowIngest() {
+  const bodies: string[] = []
+  const answers: ((receipt?: Receipt | Error) => void)[] = []
+  const ingest: Ingest = (body) => new Promise((resolve, reject) => {
+    bodies.push(body.toString())
+    answers.push((receipt = RECEIPT) => receipt instanceof Error ? reject(receipt) : resolve(receipt))
+  })
+  return { bodies, answers, ingest }
+}
+
+t.test('answers come in the order of the frames, whatever takes how long', async (t) => {
+  const { ingest, answers, bodies } = slowIngest()
+  const rig = createRig({ ingest })
+  const peer = new FakePeer()
+  const session = open(rig, peer)
+  session.receive(frame({ type: 'publish', id: '1', events: [1] }))
+  session.receive(frame([2]))
+  session.receive(frame({ type: 'nope', id: '3' }))
+  session.receive(frame({ type: 'subscribe', id: '4', event_types: ['signup'] }))
+  session.receive(frame({ type: 'publish', id: '5', events: [5] }))
+  await settle()
+  t.same(bodies, ['[1]', '[2]', '[5]'], 'publishes run side by side')
+  t.same(types(peer), ['welcome'])
+  answers[2]()
+  answers[1]()
+  await settle()
+  t.same(types(peer), ['welcome'], 'the first is still to be answered')
+  answers[0]()
+  await settle()
+  t.same(peer.frames.slice(1).map((answer) => [answer.type, 'id' in answer ? answer.id : undefined]),
+    [['ack', '1'], ['ack', undefined], ['error', '3'], ['subscribed', '4'], ['ack', '5']])
+})
+
+t.test('what goes wrong with a publish is an error frame of its own', async (t) => {
+  const { ingest, answers } = slowIngest()
+  const rig = createRig({ ingest })
+  const peer = new FakePeer()
+  const session = open(rig, peer)
+  for (const id of ['a', 'b', 'c']) session.receive(frame({ type: 'publish', id, events: [] }))
+  const bug = new TypeError('secret internals')
+  answers[0](new StorageUnavailableError('no disk'))
+  answers[1](bug)
+  answers[2]()
+  await settle()
+  t.match(peer.framesOf('error'), [{ id: 'a', code: 'storage_unavailable' }, { id: 'b', code: 'internal_error' }])
+  t.notMatch(JSON.stringify(peer.frames), /secret/)
+  t.same(rig.errors, [bug], 'the service is told, once')
+  t.match(peer.framesOf('ack'), [{ id: 'c' }])
+})
+
+t.test('few publishes are under way; the others wait in the peer\'s own socket', async (t) => {
+  const { ingest, answers, bodies } = slowIngest()
+  const peer = new FakePeer()
+  const session = open(createRig({ ingest }), peer)
+  await settle()
+  for (let i = 0; i < 100; i++) session.receive(frame([i])) // all in one chunk, come before the pause took hold
+  t.equal(bodies.length, 8)
+  t.ok(peer.isPaused)
+  answers[0]()
+  await settle()
+  t.equal(bodies.length, 9, 'one is done, one begins')
+  t.ok(peer.isPaused)
+  for (let i = 1; i < 100; i++) {
+    answers[i]()
+    await settle(3)
+  }
+  t.equal(bodies.length, 100)
+  t.same(bodies, Array.from({ length: 100 }, (_, i) => `[${i}]`), 'in order')
+  t.equal(peer.framesOf('ack').length, 100)
+  t.notOk(peer.isPaused)
+})
+
+t.test('publishes under way are bounded in bytes, too', async (t) => {
+  const { ingest, answers, bodies } = slowIngest()
+  const peer = new FakePeer()
+  const session = open(createRig({ ingest, maxPublishBytes: 1000 }), peer)
+  await settle()
+  const large = frame(['x'.repeat(2000)])
+  session.receive(large)
+  t.equal(bodies.length, 1, 'one is always taken')
+  t.ok(peer.isPaused)
+  session.receive(large)
+  t.equal(bodies.length, 1)
+  answers[0]()
+  await settle()
+  t.equal(bodies.length, 2)
+})
+
+t.test('a client that does not read its answers is not read from', async (t) => {
+  const peer = new FakePeer({ eager: false })
+  const session = open(createRig(), peer)
+  for (let i = 0; i < 1000; i++) session.receive(frame({ type: 'subscribe', id: String(i) }))
+  await settle()
+  t.ok(peer.isPaused)
+  t.ok(peer.framesOf('subscribed').length <= 8)
+  t.ok(peer.buffered < 2000, `${peer.buffered} bytes`)
+  peer.wakeUp()
+  await settle(1000)
+  t.equal(peer.framesOf('subscribed').length, 1000, 'none is lost')
+  t.notOk(peer.isPaused)
+})
+
+t.test('three bad frames in a row, and not two and two', async (t) => {
+  for (const bad of ['x', '{}', '{"type":"nope"}', '[1', '{"a":' + '['.repeat(5000)]) {
+    const peer = new FakePeer()
+    const session = open(createRig(), peer)
+    for (const text of [bad, bad, '{"type":"unwatch","time_window":"1h"}', bad, bad, '{"type":"unsubscribe"}', bad, bad]) session.receive(Buffer.from(text))
+    await settle(20)
+    t.equal(peer.closed, undefined, bad.slice(0, 10))
+    session.receive(Buffer.from(bad))
+    session.receive(frame({ type: 'subscribe' }))
+    await settle()
+    t.match(peer.closed, { code: 1008 })
+    t.equal(peer.framesOf('error').length, 7, 'each is answered, also the last')
+    t.equal(peer.framesOf('subscribed').length, 1, 'and nothing after')
+  }
+})
+
+t.test('frames that are good but refused close nothing', async (t) => {
+  const peer = new FakePeer()
+  const session = open(createRig(), peer, { canWrite: false })
+  for (let i = 0; i < 5; i++) {
+    session.receive(frame({ type: 'publish', id: 'p', events: [] }))
+    session.receive(frame({ type: 'subscribe', id: 's', after: 'never made' }))
+  }
+  await settle(20)
+  t.equal(peer.closed, undefined)
+  t.match(peer.framesOf('error'), Array.from({ length: 5 }, () => [{ id: 'p', code: 'forbidden' }, { id: 's', code: 'invalid_cursor' }]).flat())
+})
+
+t.test('who may only write gets no events and no summaries', async (t) => {
+  const rig = createRig()
+  const peer = new FakePeer()
+  const session = open(rig, peer, { canRead: false, filter: undefined })
+  session.receive(frame({ type: 'subscribe', id: 's', after: 'earliest' }))
+  session.receive(frame({ type: 'watch', id: 'w', time_window: '1h' }))
+  session.receive(frame(rig.events(3)))
+  await settle()
+  t.same(types(peer), ['welcome', 'error', 'error', 'ack'])
+  t.match(peer.framesOf('error'), [{ id: 's', code: 'forbidden' }, { id: 'w', code: 'forbidden' }])
+})
+
+t.test('events that came in before the client went are taken', async (t) => {
+  const { ingest, answers, bodies } = slowIngest()
+  const rig = createRig({ ingest })
+  const peer = new FakePeer({ eager: false })
+  const session = open(rig, peer)
+  for (let i = 0; i < 20; i++) session.receive(frame([i]))
+  rig.hub.leave(session)
+  const before = peer.sent.length
+  for (let i = 0; i < 20; i++) {
+    answers[i]()
+    await settle(3)
+  }
+  t.equal(bodies.length, 20)
+  t.equal(peer.sent.length, before, 'nobody is answered')
+  t.equal(rig.hub.subscribers, 0)
+})
+
+t.test('a stop answers what is under way and takes nothing more', async (t) => {
+  const { ingest, answers, bodies } = slowIngest()
+  const rig = createRig({ ingest })
+  const idle = new FakePeer()
+  const idleSession = open(rig, idle)
+  const peer = new FakePeer()
+  const session = open(rig, peer)
+  session.receive(frame({ type: 'publish', id: '1', events: [1] }))
+  let isDone = false
+  const stopped = rig.hub.stop().then(() => { isDone = true })
+  t.ok(rig.hub.isFull, 'nobody new comes in')
+  session.receive(frame({ type: 'publish', id: '2', events: [2] }))
+  await settle()
+  t.match(idle.closed, { code: 1001 }, 'at once')
+  t.equal(peer.closed, undefined)
+  answers[0]()
+  await settle()
+  t.match(peer.framesOf('ack'), [{ id: '1' }])
+  t.match(peer.closed, { code: 1001 })
+  t.same(bodies, ['[1]'])
+  rig.hub.leave(session)
+  await settle()
+  t.notOk(isDone)
+  rig.hub.leave(idleSession)
+  await stopped
+})
+
+t.test('a stop resumes who was paused, so that its goodbye is read', async (t) => {
+  const rig = createRig()
+  const peer = new FakePeer({ eager: false })
+  const session = open(rig, peer)
+  for (let i = 0; i < 20; i++) session.receive(frame({ type: 'unsubscribe' }))
+  t.ok(peer.isPaused)
+  const stopped = rig.hub.stop()
+  t.notOk(peer.isPaused)
+  t.match(peer.closed, { code: 1001 })
+  rig.hub.close()
+  t.ok(peer.isTerminated, 'and who does not go is cut off')
+  rig.hub.leave(session)
+  await stopped
+})
+
+t.test('positions', async (t) => {
+  const rig = createRig()
+  const [first, second] = await rig.send(rig.events(2))
+  const head = rig.store.cursor()
+
+  t.test('without `after` from now on', async (t) => {
+    const peer = new FakePeer()
+    open(rig, peer)
+    await settle()
+    t.same(peer.frames, [{ type: 'welcome', cursor: head, heartbeat_seconds: 25 }])
+  })
+
+  t.test('behind a cursor, and from the earliest', async (t) => {
+    const peer = new FakePeer()
+    open(rig, peer, { after: 'earliest' })
+    await settle()
+    t.match(peer.frames[0], { type: 'welcome', cursor: rig.store.earliest(), recovered: true })
+    t.same(peer.eventIds, [first, second])
+    t.equal(peer.framesOf('events').at(-1)!.cursor, head)
+    const later = new FakePeer()
+    open(rig, later, { after: head })
+    await settle()
+    t.same(later.frames, [{ type: 'welcome', cursor: head, recovered: true, heartbeat_seconds: 25 }])
+  })
+
+  t.test('a lost one is told, and nothing partial', async (t) => {
+    const peer = new FakePeer()
+    const lost = '0123456789ab.1'
+    const session = open(rig, peer, { after: lost })
+    await settle()
+    t.same(peer.frames, [
+      { type: 'welcome', cursor: head, recovered: false, heartbeat_seconds: 25 },
+      { type: 'gap', reason: 'other_history', after: lost, cursor: head }
+    ])
+    session.receive(frame({ type: 'subscribe', id: 's', after: lost }))
+    await settle()
+    t.same(peer.frames.slice(2), [
+      { type: 'subscribed', id: 's', cursor: head, recovered: false },
+      { type: 'gap', reason: 'other_history', after: lost, cursor: head }
+    ])
+    session.receive(frame({ type: 'subscribe', id: 's', after: 'earliest' }))
+    await settle()
+    t.match(peer.frames.slice(4), [{ type: 'subscribed', recovered: true }, { type: 'events', events: [{ event_id: first }, { event_id: second }] }])
+  })
+
+  t.test('not subscribed: told nothing, and a later subscription begins then', async (t) => {
+    const peer = new FakePeer()
+    const session = open(rig, peer, { filter: undefined })
+    await rig.send(rig.events(1))
+    await settle()
+    t.same(types(peer), ['welcome'])
+    session.receive(frame({ type: 'subscribe' }))
+    await settle()
+    t.same(peer.frames.slice(1), [{ type: 'subscribed', cursor: rig.store.cursor() }])
+    const [third] = await rig.send(rig.events(1))
+    await settle()
+    t.same(peer.eventIds, [third])
+    const stop = rig.store.cursor()
+    session.receive(frame({ type: 'unsubscribe', id: 'u' }))
+    const [fourth] = await rig.send(rig.events(1))
+    await settle()
+    t.same(peer.eventIds, [third])
+    t.match(peer.frames.at(-1), { type: 'subscribed', id: 'u', cursor: stop }, 'where to go on')
+    session.receive(frame({ type: 'subscribe', after: stop }))
+    await settle()
+    t.same(peer.eventIds, [third, fourth])
+  })
+})
+
+t.test('a new filter: nothing of the old one after `subscribed`, and nothing is skipped', async (t) => {
+  const rig = createRig()
+  const peer = new FakePeer({ eager: false })
+  const session = open(rig, peer, { filter: { types: new Set([1]) } }) // click
+  const clicks = await rig.send(rig.events(3, 'click'))
+  await settle()
+  const signups = await rig.send(rig.events(3, 'signup'))
+  session.receive(frame({ type: 'subscribe', event_types: ['signup'] })) // while a frame of clicks is in the socket
+  await rig.send(rig.events(3, 'click'))
+  peer.wakeUp()
+  await settle()
+  t.same(types(peer), ['welcome', 'events', 'subscribed', 'events'])
+  t.equal(peer.framesOf('subscribed')[0].cursor, peer.framesOf('events')[0].cursor, 'it goes on where the old filter was')
+  t.same(peer.eventIds, [...clicks, ...signups])
+})
+
+t.test('a filter that is changed while a page is being read', async (t) => {
+  let release = () => {}
+  const rig = createRig({
+    wrap: (store) => override(store, {
+      async read(...request) {
+        const page = await store.read(...request)
+        await new Promise<void>((resolve) => { release = resolve })
+        return page
+      }
+    })
+  })
+  const peer = new FakePeer()
+  const session = open(rig, peer)
+  await settle()
+  release()
+  await rig.send(rig.events(1, 'click'))
+  await settle()
+  session.receive(frame({ type: 'subscribe', event_types: ['signup'] }))
+  release() // the page of clicks comes too late
+  for (let i = 0; i < 4; i++) {
+    await settle()
+    release()
+  }
+  t.same(peer.eventIds, [])
+  const [signup] = await rig.send(rig.events(1, 'signup'))
+  for (let i = 0; i < 4; i++) {
+    await settle()
+    release()
+  }
+  t.same(peer.eventIds, [signup])
+})
