@@ -97,11 +97,11 @@ function describeMistake({ instancePath }: ErrorObject, env: NodeJS.ProcessEnv):
   return `${name} must be ${expectation(SettingsSchema.properties[name])}${given}`
 }
 
+/** What a value must be; text may be anything. */
 function expectation(schema: TSchema): string {
   if (schema.list !== undefined) return schema.list.expected
   if (schema.enum !== undefined) return `one of ${schema.enum.join(', ')}`
-  if (schema.type === 'integer') return `a whole number from ${schema.minimum} to ${schema.maximum}`
-  return 'text'
+  return `a whole number from ${schema.minimum} to ${schema.maximum}`
 }
 
 /** One setting as people read it. */

@@ -10,6 +10,10 @@ declare module 'fastify' {
     /** Whether the service is on its way out. */
     isDraining(): boolean
   }
+  interface FastifyContextConfig {
+    /** Whether a route still answers while the service is on its way out. */
+    whileDraining?: boolean
+  }
 }
 
 /** The part of the time for a stop that requests in flight may use; the rest is for the store. */
@@ -20,9 +24,9 @@ export default fp(async (app) => {
   app.decorate('isDraining', () => draining)
 
   // Requests that still come in on open connections.
-  app.addHook('onRequest', (_request, _reply, done) => {
-    if (draining) done(new ProblemError('stopping', 'send the request again, it goes to another instance or to the next start', { connection: 'close', 'retry-after': '1' }))
-    else done()
+  app.addHook('onRequest', (request, _reply, done) => {
+    if (!draining || request.routeOptions.config.whileDraining === true) done()
+    else done(new ProblemError('stopping', 'send the request again, it goes to another instance or to the next start', { connection: 'close', 'retry-after': '1' }))
   })
 
   let sweep: NodeJS.Timeout | undefined

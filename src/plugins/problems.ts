@@ -51,17 +51,19 @@ function asProblem(error: FastifyError): ProblemError | undefined {
 
 function answerError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   // Fastify closes the connection after any error in a body; here only a problem that says so does, because a client
-  // that is cut off while it sends may never see the answer.
-  if (error instanceof ProblemError) reply.removeHeader('connection')
-  const problem = request.is404 ? notFound(request) : asProblem(error)
+  // that is cut off while it sends may never see the answer. What was decided before (on `raw`) stays.
+  if (error instanceof ProblemError && !reply.raw.hasHeader('connection')) reply.removeHeader('connection')
+  const problem = request.is404 && !(error instanceof ProblemError) ? notFound(request) : asProblem(error)
   if (problem !== undefined) return sendProblem(reply, problem)
   request.log.error({ err: error }, 'request failed')
   return sendProblem(reply, new ProblemError('internal_error', 'the service failed; its log says more under this request_id'))
 }
 
 /** Answers what the router itself refuses, before there is a route. */
-export function answerFrameworkError(error: FastifyError, _request: FastifyRequest, reply: FastifyReply): void {
-  sendProblem(reply, asProblem(error) ?? new ProblemError('bad_request', 'the request is not valid'))
+export function answerFrameworkError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
+  const problem = asProblem(error) ?? new ProblemError('bad_request', 'the request is not valid')
+  request.log.info({ code: problem.code }, 'request refused')
+  sendProblem(reply, problem)
 }
 
 /** No route: 405 with the methods that there are, if there are any, else 404. */

@@ -32,16 +32,17 @@ const readinessSchema = {
   operationId: 'isReady',
   tags: ['operations'],
   summary: 'See whether it takes requests',
-  description: 'Answers 503 while the service is stopping; send requests elsewhere then.',
+  description: 'Answers 503 while the service is stopping, or its store cannot take events; send requests elsewhere then.',
   querystring,
   response: { ...problems, 200: json(Liveness, 'It takes requests.'), 503: problem('Not now.') }
 }
 
 const health: FastifyPluginAsyncTypebox = async (app) => {
   const started = performance.now()
+  const config = { whileDraining: true }
   const logLevel = 'warn' // probes come every few seconds
 
-  app.get('/health', { schema: healthSchema }, async () => {
+  app.get('/health', { schema: healthSchema, config }, async () => {
     const store = app.store.health()
     return {
       status: store.exact ? 'ok' as const : 'degraded' as const,
@@ -52,10 +53,11 @@ const health: FastifyPluginAsyncTypebox = async (app) => {
     }
   })
 
-  app.get('/health/live', { schema: livenessSchema, logLevel }, async () => ({ status: 'ok' as const }))
+  app.get('/health/live', { schema: livenessSchema, config, logLevel }, async () => ({ status: 'ok' as const }))
 
-  app.get('/health/ready', { schema: readinessSchema, logLevel }, async () => {
-    if (app.isDraining()) throw new ProblemError('not_ready', 'the service is stopping', { 'retry-after': '1' })
+  app.get('/health/ready', { schema: readinessSchema, config, logLevel }, async () => {
+    const { ready, detail } = app.isDraining() ? { ready: false, detail: 'the service is stopping' } : app.store.readiness()
+    if (!ready) throw new ProblemError('not_ready', detail ?? 'the store cannot take events now', { 'retry-after': '1' })
     return { status: 'ok' as const }
   })
 }

@@ -8,16 +8,28 @@ const POST = ['POST /events', { 'content-type': 'application/json' }] as const
 
 t.test('what is in flight is finished, and nothing new is begun', async (t) => {
   const { app, port } = await startServer(t)
-  const text = request(...POST, JSON.stringify(anEvent()))
+  const text = () => request(...POST, JSON.stringify(anEvent()))
 
   const idle = new RawClient(t, port)
   await idle.send(request('GET /health'))
   t.equal((await idle.answer())?.status, 200)
 
-  const busy = new RawClient(t, port)
-  const arrived = once(app.server, 'request')
-  await busy.send(text.slice(0, -10))
-  await arrived
+  // Each has a request in flight, and then asks for one thing more.
+  const cases: [string, number, string | undefined][] = [
+    [text(), 503, 'stopping'],
+    [request('GET /analytics/summary'), 503, 'stopping'],
+    [request('GET /health/ready'), 503, 'not_ready'],
+    [request('GET /health/live'), 200, undefined]
+  ]
+  const clients: { client: RawClient, rest: string }[] = []
+  for (const [more] of cases) {
+    const client = new RawClient(t, port)
+    const body = text()
+    const arrived = once(app.server, 'request')
+    await client.send(body.slice(0, -10))
+    await arrived
+    clients.push({ client, rest: body.slice(-10) + more })
+  }
 
   let closed = false
   const closing = app.close().then(() => { closed = true })
@@ -27,16 +39,21 @@ t.test('what is in flight is finished, and nothing new is begun', async (t) => {
   t.equal(await late.answer(), undefined, 'no more connections are accepted')
   t.notOk(closed)
 
-  await busy.send(text.slice(-10) + request('GET /health/ready') + request(...POST, JSON.stringify(anEvent())))
-  const first = await busy.answer()
-  t.equal(first?.status, 200, 'the request in flight is finished')
-  t.equal(JSON.parse(first!.body).accepted, 1)
-  const second = await busy.answer()
-  t.equal(second?.status, 503, 'not ready')
-  t.match(JSON.parse(second!.body), { code: 'stopping', status: 503 })
-  t.match(second!.headers, { connection: 'close', 'retry-after': /\d/, 'content-type': /problem\+json/ })
-  t.equal(await busy.answer(), undefined)
+  for (const [i, { client, rest }] of clients.entries()) {
+    await client.send(rest)
+    const first = await client.answer()
+    t.equal(first?.status, 200, 'the request in flight is finished')
+    t.equal(JSON.parse(first!.body).accepted, 1)
+    const [, status, code] = cases[i]
+    const second = await client.answer()
+    t.equal(second?.status, status)
+    t.equal(second?.headers.connection, 'close')
+    t.equal(JSON.parse(second!.body).code, code)
+    if (status === 503) t.match(second!.headers, { 'retry-after': /\d/, 'content-type': /problem\+json/ })
+    t.equal(await client.answer(), undefined)
+  }
   await closing
+  t.equal(app.store.health().ids, cases.length)
 })
 
 t.test('a connection that becomes idle later does not hold up the stop', async (t) => {

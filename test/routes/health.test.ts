@@ -37,3 +37,12 @@ t.test('live and ready', async (t) => {
     checkProblem(t, await app.inject({ url, method: 'POST' }), 'method_not_allowed')
   }
 })
+
+t.test('not ready while the store cannot take events', async (t) => {
+  const app = await startApp(t)
+  t.intercept(app.store, 'readiness', { value: () => ({ ready: false, detail: 'reading the journal, 40 % done' }) })
+  const response = await app.inject('/health/ready')
+  t.match(checkProblem(t, response, 'not_ready'), { detail: /40 %/ })
+  t.match(response.headers['retry-after'], /^\d+$/)
+  t.equal((await app.inject('/health/live')).statusCode, 200, 'it lives all the same')
+})

@@ -23,7 +23,7 @@ t.test('and so can the code of every event', async (t) => {
 
 t.test('no other code can, whatever objects inherit', async (t) => {
   const app = await startApp(t)
-  for (const code of ['nope', 'constructor', '__proto__', 'toString', 'hasOwnProperty', '%2e%2e', 'x'.repeat(99), 'x'.repeat(1000)]) {
+  for (const code of ['nope', 'constructor', '__proto__', 'toString', 'hasOwnProperty', '..%2f..', 'x'.repeat(99), 'x'.repeat(1000)]) {
     checkProblem(t, await app.inject(`/problems/${code}`), 'not_found')
   }
 })
