@@ -73,7 +73,7 @@ class BodyReader {
       if (i < end && body[i] === CLOSE_BRACKET) i++
       else i = this.#items(i, end)
     } else {
-      i = this.#value(i, end)
+      i = this.#value(i, end, 0)
     }
     i = skipSpace(body, i, end)
     if (i < end) throw new JsonError(i)
@@ -86,7 +86,7 @@ class BodyReader {
       const newline = body.indexOf(NEWLINE, i)
       const end = newline < 0 ? body.length : newline
       const start = skipSpace(body, i, end)
-      if (start < end) this.#line(start, end)
+      if (start < end) this.#line(i, start, end)
       i = end + 1
     }
     return this.#finish()
@@ -97,7 +97,7 @@ class BodyReader {
     const body = this.#body
     let i = at
     for (;;) {
-      i = skipSpace(body, this.#value(i, end), end)
+      i = skipSpace(body, this.#value(i, end, 1), end)
       if (i >= end) throw new JsonError(end)
       if (body[i] === CLOSE_BRACKET) return i + 1
       if (body[i] !== COMMA) throw new JsonError(i)
@@ -105,19 +105,18 @@ class BodyReader {
     }
   }
 
-  /** One event; returns the offset behind it. */
-  #value(at: number, end: number): number {
+  /** One event, inside so many levels of nesting; returns the offset behind it. */
+  #value(at: number, end: number, depth: number): number {
     const index = this.#next()
     const scanned = this.#scanner.event(at, end, index)
     if (scanned >= 0) return scanned
-    // Inside an array the event is one level deeper than the body.
-    const valueEnd = skipValue(this.#body, at, end, 1)
+    const valueEnd = skipValue(this.#body, at, end, depth)
     this.#plainly(at, valueEnd, index)
     return valueEnd
   }
 
-  /** One line; nothing that is wrong with it concerns its neighbours. */
-  #line(at: number, end: number): void {
+  /** One line, whose event begins at `at`; nothing that is wrong with it concerns its neighbours. */
+  #line(lineStart: number, at: number, end: number): void {
     const index = this.#next()
     const scanned = this.#scanner.event(at, end, index)
     if (scanned >= 0) {
@@ -135,7 +134,7 @@ class BodyReader {
         index,
         code: error.tooDeep ? 'nesting_too_deep' : 'invalid_json',
         pointer: '',
-        detail: error.tooDeep ? `this line is nested more than ${JSON_MAX_DEPTH} levels deep` : `this line is not valid JSON, from column ${columnOf(this.#body, at, error.offset)} on`
+        detail: error.tooDeep ? `this line is nested more than ${JSON_MAX_DEPTH} levels deep` : `this line is not valid JSON, from column ${columnOf(this.#body, lineStart, error.offset)} on`
       })
     }
   }
@@ -164,7 +163,7 @@ function byteOrderMark(body: Buffer): number {
 /** What is told of a text that is not JSON: where, in lines and columns. */
 export function syntaxProblem(body: Buffer, error: JsonError): ProblemError {
   if (error.tooDeep) return new ProblemError('nesting_too_deep', `the body is nested more than ${JSON_MAX_DEPTH} levels deep`)
-  const lineStart = error.offset === 0 ? 0 : body.lastIndexOf(NEWLINE, error.offset - 1) + 1
+  const lineStart = error.offset === 0 ? 0 : Math.max(body.lastIndexOf(NEWLINE, error.offset - 1) + 1, byteOrderMark(body))
   let line = 1
   for (let i = body.indexOf(NEWLINE); i >= 0 && i < lineStart; i = body.indexOf(NEWLINE, i + 1)) line++
   const what = error.offset >= body.length ? 'it ends too early' : 'unexpected character'
@@ -173,5 +172,8 @@ export function syntaxProblem(body: Buffer, error: JsonError): ProblemError {
 
 /** The column of an offset in its line, in characters from 1. */
 function columnOf(body: Buffer, lineStart: number, offset: number): number {
-  return [...body.toString('utf8', lineStart, offset)].length + 1
+  let column = 1
+  // All bytes of a character but its first are 10xxxxxx. A line may be as long as the body, so nothing is made of it.
+  for (let i = lineStart; i < offset; i++) if ((body[i] & 0xc0) !== 0x80) column++
+  return column
 }
