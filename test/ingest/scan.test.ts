@@ -1,0 +1,246 @@
+import assert from 'node:assert/strict'
+import { isUtf8 } from 'node:buffer'
+import t from 'tap'
+import fc from 'fast-check'
+import { EVENT_MAX_BYTES, EVENT_TYPES, PROPERTIES_MAX_DEPTH, USER_ID_MAX_LENGTH } from '../../schemas/index.ts'
+import { Batch } from '../../src/backends/batch.ts'
+import type { BodyKind } from '../../src/ingest/body-reader.ts'
+import { FUTURE_TOLERANCE } from '../../src/ingest/plain-path.ts'
+import { Scanner } from '../../src/ingest/scan.ts'
+import { CANONICAL, eventText, NOW } from './event-texts.ts'
+import { CORPUS, DEEP_TEXTS } from './json-corpus.ts'
+import { lineSpacing, spacing } from './json-trees.ts'
+import { mutations, TELLING_BYTES } from './mutations.ts'
+import { eventsOf, readAsUsual, readPlainly, type Outcome } from './readings.ts'
+
+/** How many events, over all bodies that were compared, were good or bad, and how many of the good ones took the fast path. */
+class Tally {
+  fast = 0
+  good = 0
+  bad = 0
+  problems = 0
+
+  get text(): string {
+    return `${this.fast} of ${this.good} good events took the fast path, beside ${this.bad} bad ones and ${this.problems} spoilt bodies`
+  }
+}
+
+/** What may stand behind a body and mean nothing. The last keys of a body without it are left to the plain path. */
+const PADDING = Buffer.from(' '.repeat(16))
+
+/** Reads a body with and without the fast path, as it is and with room behind it. */
+function compare(body: Buffer, kind: BodyKind, tally: Tally): void {
+  compareExactly(body, kind)
+  const { fast, problem, events = [], errors = [] } = compareExactly(Buffer.concat([body, PADDING]), kind)
+  tally.fast += fast
+  tally.good += events.length
+  tally.bad += errors.length
+  if (problem !== undefined) tally.problems++
+}
+
+/** Reads a body both ways, and holds each event against what it must be. */
+function compareExactly(body: Buffer, kind: BodyKind): Outcome & { fast: number } {
+  const { fast, ...outcome } = readAsUsual(body, kind, NOW)
+  assert.deepStrictEqual(outcome, readPlainly(body, kind, NOW), body.toString())
+  for (const { id, type, time, user, text } of outcome.events ?? []) {
+    const event = JSON.parse(text) as Record<string, unknown>
+    assert.deepStrictEqual([event.event_id, event.event_type, event.timestamp, event.user_id], [id, type, new Date(time).toISOString(), user], text)
+  }
+  return { fast, ...outcome }
+}
+
+/** The body of one event alone, in an array, and as a line. */
+function compareEverywhere(event: Buffer, tally: Tally): void {
+  compare(event, 'json', tally)
+  compare(Buffer.concat([Buffer.from('['), event, Buffer.from(']')]), 'json', tally)
+  compare(Buffer.concat([event, Buffer.from(`\n${JSON.stringify(CANONICAL)}`)]), 'ndjson', tally)
+}
+
+const RICH = '{"event_id":"0191F0C4-9d5c-7a3e-8b1f-2c3d4e5f6a7b","user_id":"ada","event_type":"page_view","timestamp":"2026-11-23T14:05:09.120Z",' +
+  '"properties":{"page":"/é","amount":10.50,"product_id":"p","x":[-1.5,{"a":null,"b":true},false,""],"y":{}}}'
+
+t.test('generated events, alone and in batches', async (t) => {
+  const tally = new Tally()
+  fc.assert(fc.property(fc.array(eventText, { minLength: 1, maxLength: 6 }), spacing, (events, spaces) => {
+    const between = spaces.join('')
+    compare(Buffer.from(events[0]), 'json', tally)
+    compare(Buffer.from(`${between}[${between}${events.join(`${between},${between}`)}${between}]${between}`), 'json', tally)
+  }), { numRuns: 400 })
+  t.ok(tally.fast > 250 && tally.good > tally.fast + 150 && tally.bad > 150, tally.text)
+})
+
+t.test('generated events, line by line', async (t) => {
+  const tally = new Tally()
+  const newline = fc.constantFrom('\n', '\n', '\r\n', '\n\n', '\n \t\r\n')
+  fc.assert(fc.property(fc.array(eventText, { maxLength: 6 }), newline, lineSpacing, fc.constantFrom('', '\ufeff'), (events, end, spaces, mark) => {
+    const around = spaces.join('')
+    compare(Buffer.from(mark + events.map((event) => around + event + around).join(end) + end), 'ndjson', tally)
+  }), { numRuns: 400 })
+  t.ok(tally.fast > 250 && tally.good > tally.fast + 150 && tally.bad > 150, tally.text)
+})
+
+t.test('mutated bytes', async (t) => {
+  const tally = new Tally()
+  fc.assert(fc.property(fc.array(eventText, { maxLength: 3 }), eventText, fc.option(mutations, { freq: 9 }), fc.nat(3), (neighbours, event, mutate, place) => {
+    const wrong = mutate === null ? Buffer.from(event) : mutate(Buffer.from(event))
+    const all = neighbours.map((text) => Buffer.from(text)).toSpliced(Math.min(place, neighbours.length), 0, Buffer.from(wrong))
+    compare(joined(all, '\n'), 'ndjson', tally)
+    compare(Buffer.concat([Buffer.from('['), joined(all, ','), Buffer.from(']')]), 'json', tally)
+    compare(wrong, 'json', tally)
+  }), { numRuns: 700 })
+  t.ok(tally.fast > 150 && tally.bad > 300 && tally.problems > 300, tally.text)
+})
+
+function joined(parts: Buffer[], separator: string): Buffer {
+  return Buffer.concat(parts.flatMap((part, i) => i === 0 ? [part] : [Buffer.from(separator), part]))
+}
+
+t.test('one event with each of its bytes replaced, removed, doubled, and cut there', async (t) => {
+  const tally = new Tally()
+  const event = Buffer.from(RICH)
+  compare(event, 'json', tally)
+  t.equal(tally.fast, 1, 'the event as it is takes the fast path')
+  for (let i = 0; i < event.length; i++) {
+    const [before, at, behind] = [event.subarray(0, i), event.subarray(i, i + 1), event.subarray(i + 1)]
+    for (const byte of TELLING_BYTES) compare(Buffer.concat([before, Buffer.of(byte), behind]), 'ndjson', tally)
+    compare(Buffer.concat([before, behind]), 'ndjson', tally)
+    compare(Buffer.concat([before, at, at, behind]), 'ndjson', tally)
+    compareEverywhere(before, tally)
+  }
+  t.ok(tally.fast > 1000 && tally.bad > 5000, tally.text)
+})
+
+t.test('every text of the corpus, as a body, as an event, as a line and within properties', async (t) => {
+  const tally = new Tally()
+  const frame = JSON.stringify({ ...CANONICAL, properties: { x: 0 } })
+  for (const { bytes } of [...CORPUS, ...DEEP_TEXTS]) {
+    compareEverywhere(bytes, tally)
+    compareEverywhere(Buffer.concat([Buffer.from(frame.slice(0, -3)), bytes, Buffer.from('}}')]), tally)
+  }
+  t.ok(tally.fast > 400 && tally.bad > 5000 && tally.problems > 500, tally.text)
+})
+
+t.test('strings, numbers and words of properties, each in its place', async (t) => {
+  const tally = new Tally()
+  const values = [
+    '""', '"a"', '"é"', '"\u007f"', '"\u0085"', '"\\n"', '"\\u0000"', '"\u0000"', '"\n"', '"a', '0', '-0', '-', '00', '01', '-01', '1.', '1.0', '.1', '1e1', '1E400', '1e400', '-1e400',
+    '12345678901234567890', '123456789012345678901', '1.2345678901234567890', '-1.234567890123456789', '1x', '1 ', ' 1', '1"', 'true', 'false', 'null', 'tru', 'trux', 'falsy', 'fals', 'nul',
+    'nulls', 'True', 'NaN', '{}', '[]', '{', '[', '[1,]', '[,1]', '{"a":1,}', '{"a"}', '{"a":}', '{"a" :1}', '{a:1}', '{"a":1,"a":2}', '{"a":1,"\\u0061":2}', '{"__proto__":1}', '[1 2]', '[1}',
+    '{"a":1]', '{"":0}', '{"":0,"":1}', '[[],[]]', '[{"a":1},{"a":1}]', '{"a":{"a":{"a":1}}}', '"" ""', '', ',', ':', '}', ']', '"\\"', '"\\ud800"', '{"page":1,"amount":"x"}'
+  ]
+  for (const key of ['x', 'page', 'amount', 'product_id', 'pagf', 'amounu', '']) {
+    for (const value of values) {
+      compareEverywhere(Buffer.from(`${JSON.stringify(CANONICAL).slice(0, -1)},"properties":{"${key}":${value}}}`), tally)
+      compareEverywhere(Buffer.from(`${JSON.stringify(CANONICAL).slice(0, -1)},"properties":{"${key}":${value},"z":[${value}]}}`), tally)
+    }
+  }
+  t.ok(tally.fast > 1000 && tally.bad > 300, tally.text)
+})
+
+t.test('what takes the fast path, and what does not', async (t) => {
+  const isFast = (text: string): boolean => {
+    const tally = new Tally()
+    compare(Buffer.from(text), 'json', tally)
+    return tally.fast === 1
+  }
+  const withProperties = (text: string): string => `${JSON.stringify(CANONICAL).slice(0, -1)},"properties":${text}}`
+  const fast: [name: string, text: string][] = [
+    ['an event without properties', JSON.stringify(CANONICAL)],
+    ['rich properties', RICH],
+    ['fields in another order', JSON.stringify(Object.fromEntries(Object.entries(CANONICAL).reverse()))],
+    ['an id in upper case', JSON.stringify({ ...CANONICAL, event_id: CANONICAL.event_id.toUpperCase() })],
+    ['letters beyond ASCII in properties', withProperties('{"é":"😹"}')],
+    ['as many keys as are compared', withProperties(JSON.stringify(Object.fromEntries(Array.from({ length: 24 }, (_, i) => [`k${i}`, i]))))],
+    ['as deep as may be', withProperties(`{"k":${'['.repeat(PROPERTIES_MAX_DEPTH - 1)}${']'.repeat(PROPERTIES_MAX_DEPTH - 1)}}`)],
+    ['the longest user id', JSON.stringify({ ...CANONICAL, user_id: 'x'.repeat(USER_ID_MAX_LENGTH) })],
+    ['the latest timestamp', JSON.stringify({ ...CANONICAL, timestamp: new Date(NOW + FUTURE_TOLERANCE).toISOString() })],
+    ['the earliest timestamp', JSON.stringify({ ...CANONICAL, timestamp: '1970-01-01T00:00:00.000Z' })],
+    ['the largest event', withProperties(`{"x":"${'x'.repeat(EVENT_MAX_BYTES - withProperties('{"x":""}').length)}"}`)]
+  ]
+  for (const [name, text] of fast) t.ok(isFast(text), name)
+  const plain: [name: string, text: string][] = [
+    ['white space within', JSON.stringify(CANONICAL, null, 1)],
+    ['a timestamp without milliseconds', JSON.stringify({ ...CANONICAL, timestamp: '2026-11-23T14:05:09Z' })],
+    ['an offset', JSON.stringify({ ...CANONICAL, timestamp: '2026-11-23T14:05:09.120+00:00' })],
+    ['an escape in a key', withProperties('{"\\u0061":1}')],
+    ['an escape in a value', withProperties('{"a":"\\n"}')],
+    ['a user id beyond ASCII', JSON.stringify({ ...CANONICAL, user_id: 'é' })],
+    ['a repeated key', withProperties('{"a":1,"a":1}')],
+    ['an exponent', withProperties('{"a":1e3}')],
+    ['a long number', withProperties('{"a":123456789012345678901}')],
+    ['more keys than are compared', withProperties(JSON.stringify(Object.fromEntries(Array.from({ length: 25 }, (_, i) => [`k${i}`, i]))))]
+  ]
+  for (const [name, text] of plain) t.notOk(isFast(text), name)
+})
+
+t.test('the scanner alone', async (t) => {
+  const scan = (text: Buffer, at: number, end: number, batch: Batch): number => {
+    batch.bytes = Buffer.from(text)
+    return new Scanner(batch.bytes, batch, NOW).event(at, end, 5)
+  }
+
+  await t.test('reads from its place to its end, and not beyond', async (t) => {
+    const event = Buffer.from(JSON.stringify({ ...CANONICAL, properties: { a: [{}] } }))
+    for (const [before, behind] of [['', ''], ['[', ']'], ['x', '}'], ['{', ',"a":1}'], ['"', '"']]) {
+      const text = Buffer.concat([Buffer.from(before), event, Buffer.from(behind), PADDING])
+      const end = before.length + event.length
+      for (let limit = before.length; limit < end; limit++) {
+        const batch = new Batch()
+        if (scan(text, before.length, limit, batch) !== -1 || batch.count !== 0) t.fail(`cut at ${limit} within ${before}...${behind}`)
+      }
+      const batch = new Batch()
+      t.equal(scan(text, before.length, text.length, batch), end, `within ${before}...${behind}`)
+      t.match(eventsOf(batch), [{ id: CANONICAL.event_id, user: 'ada', index: 5, text: event.toString() }])
+    }
+  })
+
+  await t.test('leaves the batch as it was where it gives up', async (t) => {
+    let given = 0
+    fc.assert(fc.property(eventText, mutations, (event, mutate) => {
+      const batch = new Batch(1)
+      const first = Buffer.from(JSON.stringify(CANONICAL))
+      const bytes = Buffer.concat([first, mutate(Buffer.from(event))])
+      assert.equal(scan(bytes, 0, first.length, batch), first.length)
+      const before = eventsOf(batch)
+      const scanner = new Scanner(batch.bytes, batch, NOW)
+      if (scanner.event(first.length, bytes.length, 9) === -1) {
+        given++
+        assert.equal(batch.count, 1)
+      } else {
+        assert.equal(batch.count, 2)
+      }
+      assert.deepEqual(eventsOf(batch).slice(0, 1), before)
+    }), { numRuns: 500 })
+    t.ok(given > 100, `${given} times`)
+  })
+
+  await t.test('one scanner reads many events of several days', async (t) => {
+    const days = ['2026-11-23', '2026-11-22', '2026-02-30', '2026-11-22', '2024-02-29', '2026-02-29', '2026-11-23', '202a-11-23', '2026-11-23']
+    const batch = new Batch(2)
+    const body = Buffer.from(days.map((day) => JSON.stringify({ ...CANONICAL, timestamp: `${day}T00:00:00.000Z` })).join(''))
+    const scanner = new Scanner(body, batch, NOW)
+    const length = body.length / days.length
+    const taken = days.map((_, i) => scanner.event(i * length, body.length, i) === (i + 1) * length)
+    t.same(taken, days.map((day) => !Number.isNaN(Date.parse(day)) && new Date(day).toISOString().startsWith(day)))
+    batch.bytes = body
+    t.same(eventsOf(batch).map(({ time }) => time), days.filter((_, i) => taken[i]).map((day) => Date.parse(day)))
+  })
+
+  await t.test('every type is known by its number', async (t) => {
+    for (const event_type of EVENT_TYPES) {
+      const batch = new Batch()
+      const text = Buffer.from(JSON.stringify({ ...CANONICAL, event_type }))
+      t.equal(scan(text, 0, text.length, batch), text.length)
+      t.equal(eventsOf(batch)[0].type, event_type)
+    }
+  })
+})
+
+t.test('bytes that are no text spoil the body, wherever they are', async (t) => {
+  const event = Buffer.from(RICH)
+  for (let i = 0; i <= event.length; i++) {
+    const body = Buffer.concat([event.subarray(0, i), Buffer.of(0xff), event.subarray(i)])
+    if (isUtf8(body) || readAsUsual(body, 'ndjson', NOW).problem !== 'invalid_utf8') t.fail(`at ${i}`)
+  }
+  t.pass('at every place')
+})
