@@ -3,11 +3,19 @@
  * terminal, JSON elsewhere.
  */
 import { LogController, type FastifyReply, type FastifyRequest } from 'fastify'
-import { pino, type DestinationStream, type Logger } from 'pino'
+import { destination, pino, type DestinationStream, type Logger } from 'pino'
 import type { Settings } from './settings.ts'
 
 /** Where lines go: JSON to any stream, or to a terminal in colours. */
 export type LogTarget = DestinationStream & { isTTY?: boolean }
+
+/** Most bytes of lines that wait for a slow reader; beyond, lines are dropped rather than kept. */
+const WAITING_MAX_BYTES = 8 * 1024 * 1024
+
+/** Standard output: the terminal if it is one, else written behind the back of the event loop and flushed at exit. */
+export function standardOutput(): LogTarget {
+  return process.stdout.isTTY ? process.stdout : destination({ dest: 1, sync: false, maxLength: WAITING_MAX_BYTES })
+}
 
 /** Makes the logger of the process. */
 export async function createLogger(level: Settings['LOG_LEVEL'], target: LogTarget): Promise<Logger> {

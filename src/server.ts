@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util'
 import closeWithGrace from 'close-with-grace'
 import { buildApp } from './app.ts'
-import { createLogger } from './logger.ts'
+import { createLogger, standardOutput } from './logger.ts'
 import { helpText, loadSettings, SettingsError, type Settings } from './settings.ts'
 
 /** Says what is wrong and ends the process, before anything has begun. */
@@ -42,7 +42,7 @@ if (readArguments().help) {
 }
 
 const settings = readSettings()
-const logger = await createLogger(settings.LOG_LEVEL, process.stdout)
+const logger = await createLogger(settings.LOG_LEVEL, standardOutput())
 const app = await buildApp(settings, { logger })
 
 closeWithGrace({ delay: settings.SHUTDOWN_TIMEOUT * 1000, logger }, async ({ signal, err }) => {

@@ -1,5 +1,7 @@
+import type { IncomingMessage } from 'node:http'
 import t from 'tap'
 import { validate, version } from 'uuid'
+import { requestId } from '../../src/plugins/headers.ts'
 import { startApp } from '../harness.ts'
 
 t.test('a sane x-request-id is echoed, on every answer', async (t) => {
@@ -23,6 +25,13 @@ t.test('any other is replaced by a new UUID v7', async (t) => {
     seen.add(given)
   }
   t.equal(seen.size, 11, 'each a new one')
+})
+
+t.test('no two are the same', async (t) => {
+  const request = { headers: {} } as IncomingMessage
+  const ids = Array.from({ length: 10_000 }, () => requestId(request))
+  t.equal(new Set(ids).size, ids.length)
+  t.ok(ids.every((id) => validate(id) && version(id) === 7))
 })
 
 t.test('nothing is guessed from an answer or kept of it', async (t) => {
