@@ -116,7 +116,8 @@ export interface SettingDescription {
 export function describeSettings(): SettingDescription[] {
   return NAMES.map((name) => {
     const schema: TSchema = SettingsSchema.properties[name]
-    return { name, default: String(schema.default), description: schema.description ?? '' }
+    const choices = schema.enum === undefined ? '' : ` One of ${schema.enum.join(', ')}.`
+    return { name, default: String(schema.default), description: `${schema.description}${choices}` }
   })
 }
 
