@@ -1,0 +1,154 @@
+/**
+ * Group commit: batches that arrive while a commit runs wait together and share the next one. Ids are claimed when a
+ * batch arrives and counted once it is durable, in the order of arrival; a batch that holds only duplicates waits with the
+ * others if one of the ids it repeats is not durable yet, and shares its fate. When a commit fails, so does everything
+ * that waits behind it, and all claims are taken back together.
+ */
+import { Verdict, type Batch } from '../batch.ts'
+import type { Claim, MemoryCore } from '../memory/core.ts'
+import type { Hands } from './journal-clock.ts'
+import type { TroubleCode } from './messages.ts'
+import { packRows, type Row } from './rows.ts'
+
+/** Events and bytes from which on a group is closed, so that counting one does not hold up the event loop for long. */
+const GROUP_EVENTS = 16_384
+const GROUP_BYTES = 8 << 20
+
+/** Bytes that may wait for commits before further batches are refused: a disk that hangs must not fill the memory. */
+const QUEUE_BYTES = 256 << 20
+
+/** What the queue needs from its surroundings. */
+export interface CommitQueueOptions {
+  core: MemoryCore
+  /** The present time, for the rows. */
+  hands: () => Hands
+  /** Starts to commit rows; `committed` or `failed` is called once it is known what became of them. */
+  commit: (rows: Row[]) => void
+  /** The cursor behind everything counted. */
+  cursor: () => string
+  /** Called after events have been counted. */
+  counted: () => void
+}
+
+interface Entry {
+  batch: Batch
+  claim: Claim
+  bytes: number
+  resolve: (cursor: string) => void
+}
+
+/** The verdict that a trouble means to an event. */
+export function verdictOf(code: TroubleCode): Verdict {
+  return code === 'full' ? Verdict.StorageFull : Verdict.StorageUnavailable
+}
+
+/** See above. */
+export class CommitQueue {
+  readonly #options: CommitQueueOptions
+  #waiting: Entry[] = []
+  /** What is being committed. */
+  #group: Entry[] = []
+  #bytes = 0
+  #flush: NodeJS.Immediate | undefined
+  #trouble: TroubleCode | undefined
+  /** Told when something has been settled. */
+  #watchers: (() => void)[] = []
+
+  constructor(options: CommitQueueOptions) {
+    this.#options = options
+  }
+
+  /** Judges a batch, and resolves with the cursor behind it once its verdicts are final. */
+  append(batch: Batch): Promise<string> | string {
+    const { core, cursor } = this.#options
+    const bytes = batch.bytes.length
+    if (this.#trouble !== undefined || (this.#bytes + bytes > QUEUE_BYTES && this.#bytes > 0)) {
+      core.refuse(batch, verdictOf(this.#trouble ?? 'unavailable'))
+      return cursor()
+    }
+    const claim = core.claim(batch)
+    if (claim.count === 0 && !claim.waits) return cursor()
+    return new Promise((resolve) => {
+      this.#bytes += bytes
+      this.#waiting.push({ batch, claim, bytes, resolve })
+      // Whatever else arrives in this turn of the event loop shares the commit.
+      if (this.#group.length === 0) this.#flush ??= setImmediate(() => this.#commit())
+    })
+  }
+
+  /** Why nothing can be written at present. */
+  get trouble(): TroubleCode | undefined {
+    return this.#trouble
+  }
+
+  /** Whether anything waits for a commit. */
+  get isBusy(): boolean {
+    return this.#waiting.length + this.#group.length > 0
+  }
+
+  /** Resolves when the next commit has succeeded or failed. */
+  settled(): Promise<void> {
+    return new Promise((resolve) => this.#watchers.push(resolve))
+  }
+
+  /** The rows that were handed out last are durable. */
+  committed(): void {
+    const { core, cursor, counted } = this.#options
+    const group = this.#group
+    this.#group = []
+    const cursors: string[] = []
+    for (const { batch, claim, bytes } of group) {
+      core.settle(batch, claim)
+      cursors.push(cursor())
+      this.#bytes -= bytes
+    }
+    counted()
+    group.forEach(({ resolve }, i) => resolve(cursors[i]))
+    this.#wake()
+    if (this.#waiting.length > 0) this.#commit()
+  }
+
+  /** Nothing that waits will become durable, and nothing further will until `recovered`. */
+  failed(code: TroubleCode): void {
+    const { core, cursor } = this.#options
+    this.#trouble = code
+    clearImmediate(this.#flush)
+    this.#flush = undefined
+    const entries = [...this.#group, ...this.#waiting]
+    this.#group = []
+    this.#waiting = []
+    this.#bytes = 0
+    core.withdraw(entries.map(({ claim }) => claim))
+    for (const { batch, resolve } of entries) {
+      core.refuse(batch, verdictOf(code))
+      resolve(cursor())
+    }
+    this.#wake()
+  }
+
+  /** Writing works again. */
+  recovered(): void {
+    this.#trouble = undefined
+  }
+
+  #commit(): void {
+    this.#flush = undefined
+    const { core, hands, commit } = this.#options
+    let taken = 0
+    let events = 0
+    let bytes = 0
+    for (; taken < this.#waiting.length && events < GROUP_EVENTS && bytes < GROUP_BYTES; taken++) {
+      events += this.#waiting[taken].claim.count
+      bytes += this.#waiting[taken].bytes
+    }
+    this.#group = this.#waiting.splice(0, taken)
+    const { wall, elapsed } = hands()
+    const rows = packRows(this.#group.map(({ batch }) => batch), core.log.next, wall, elapsed)
+    if (rows.length > 0) commit(rows)
+    else this.committed()
+  }
+
+  #wake(): void {
+    for (const resolve of this.#watchers.splice(0)) resolve()
+  }
+}

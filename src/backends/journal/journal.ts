@@ -1,0 +1,325 @@
+/**
+ * The journal backend: the memory backend's core, and a journal on disk that every event is in before it is counted. What
+ * is in the core is in the journal; when the process starts, the core is built again from it.
+ */
+import { Worker } from 'node:worker_threads'
+import type { Interval, StoreHealth, Summary, TimeSeries, TimeWindow, UserCounts } from '../../../schemas/index.ts'
+import {
+  READY, RefusedError, StorageUnavailableError,
+  type Aggregator, type Backend, type Clock, type EventStore, type Filter, type Page, type PageLimits, type Readiness
+} from '../backend.ts'
+import { Batch, Verdict } from '../batch.ts'
+import { MemoryCore, type Capacities } from '../memory/core.ts'
+import { formatCursor } from '../memory/cursor.ts'
+import { HORIZON_MINUTES } from '../memory/dedup-index.ts'
+import { MemoryAggregator, MemoryStore } from '../memory/memory.ts'
+import { CommitQueue, verdictOf } from './commit-queue.ts'
+import { JournalClock } from './journal-clock.ts'
+import type { Found, Oldest, Sync } from './journal-file.ts'
+import type { Answer, Request, WriterOptions } from './messages.ts'
+import type { Slice } from './replay.ts'
+
+const MINUTE = 60_000
+
+/** How long a row is kept at the least, in milliseconds: as long as its ids, longer than any window. A minute to spare, since ids are aged by whole minutes. */
+const HORIZON = (HORIZON_MINUTES + 2) * MINUTE
+
+/** Rounds of maintenance to wait after old rows could not be deleted. */
+const TRIM_PAUSE = 100
+
+/** Slices of the replay that are under way at a time: one is read while another is taken. */
+const SLICES_AHEAD = 2
+
+/** What a journal has to say to whoever runs it. */
+export type JournalReport =
+  | { type: 'replaying', events: number, total: number }
+  | { type: 'replayed', events: number, seconds: number }
+  | { type: 'failed', detail: string }
+  | { type: 'recovered' }
+  | { type: 'warning', detail: string }
+
+/** What a journal backend is made of. */
+export interface JournalOptions extends Capacities {
+  clock: Clock
+  /** Folder of the journal; made if it does not exist. */
+  directory: string
+  sync: Sync
+  report?: (report: JournalReport) => void
+  /** The script of the writing thread; a test passes one whose disk fails. */
+  thread?: URL
+}
+
+/** See above. */
+export interface JournalBackend extends Backend {
+  /**
+   * Resolves when everything has been read again, or when the journal was closed before.
+   * @throws RefusedError where it is damaged
+   */
+  replayed: Promise<void>
+}
+
+/**
+ * Opens a journal. Events can be taken as soon as `replayed` resolves.
+ * @throws RefusedError if the journal cannot be used: the message says why, and what to do
+ */
+export async function createJournalBackend(options: JournalOptions): Promise<JournalBackend> {
+  const { clock, directory, sync, logBytes, thread = new URL('writer-thread.ts', import.meta.url) } = options
+  const workerData: WriterOptions = { directory, sync, logBytes, horizon: HORIZON, wall: clock.wall() }
+  const worker = new Worker(thread, { workerData })
+  const found = await new Promise<Found>((resolve, reject) => {
+    worker.once('error', reject)
+    worker.once('message', (answer: Answer) => {
+      worker.off('error', reject)
+      if (answer.type === 'opened') resolve(answer.found)
+      else reject(new RefusedError(answer.type === 'refused' ? answer.message : `unexpected ${answer.type}`))
+    })
+  })
+  const store = new JournalStore(options, worker, found)
+  return { store, aggregator: new JournalAggregator(store), replayed: store.replayed }
+}
+
+class JournalStore implements EventStore {
+  readonly replayed: Promise<void>
+  /** The core's two faces, once it is known what time it was when the journal begins. */
+  readonly memory: MemoryStore
+  readonly counts: MemoryAggregator
+  readonly #core: MemoryCore
+  readonly #clock: JournalClock
+  readonly #liveClock: Clock
+  readonly #worker: Worker
+  readonly #report: (report: JournalReport) => void
+  readonly #queue: CommitQueue
+  readonly #found: Found
+  readonly #exited: Promise<void>
+  /** How far the replay is. */
+  #state: 'replaying' | 'open' | 'closed' = 'replaying'
+  #replayedEvents = 0
+  #reportedTenths = 0
+  #replayEnds!: { resolve: () => void, reject: (error: Error) => void }
+  #replayStart = performance.now()
+  #oldest: Oldest | undefined
+  #trimming = false
+  #trimPause = 0
+
+  constructor({ clock, report = () => {}, ...capacities }: JournalOptions, worker: Worker, found: Found) {
+    this.#liveClock = clock
+    this.#worker = worker
+    this.#report = report
+    this.#found = found
+    this.#oldest = found.oldest
+    this.#clock = new JournalClock(clock, found.oldest ?? found.newest)
+    if (found.oldest === undefined) this.#clock.start()
+    this.#core = new MemoryCore(this.#clock, capacities)
+    this.memory = new MemoryStore(this.#core, found.epoch)
+    this.counts = new MemoryAggregator(this.#core, this.memory)
+    this.#queue = new CommitQueue({
+      core: this.#core,
+      hands: () => ({ wall: this.#core.now(), elapsed: Math.floor(this.#clock.monotonic()) }),
+      commit: (rows) => {
+        const { position, count, wall, elapsed } = rows[0]
+        this.#oldest ??= { position, end: position + count, wall, elapsed }
+        this.#ask({ type: 'commit', rows }, [rows[0].columns.buffer as ArrayBuffer])
+      },
+      cursor: () => this.memory.cursor(),
+      counted: () => this.memory.announce()
+    })
+    this.replayed = new Promise((resolve, reject) => { this.#replayEnds = { resolve, reject } })
+    this.#exited = new Promise((resolve) => worker.once('exit', () => resolve()))
+    worker.on('message', (answer: Answer) => this.#hear(answer))
+    worker.on('error', (error) => this.#lose(`the writing thread failed: ${(error as Error).message}`))
+    worker.on('exit', () => this.#lose('the writing thread ended'))
+    for (let i = 0; i < SLICES_AHEAD; i++) this.#ask({ type: 'replay' })
+  }
+
+  now(): number {
+    return this.#state === 'replaying' ? Math.max(this.#liveClock.wall(), this.#found.newest.wall) : this.#core.now()
+  }
+
+  async append(batch: Batch): Promise<string> {
+    if (this.#state === 'open') return this.#queue.append(batch)
+    batch.verdicts.fill(Verdict.StorageUnavailable, 0, batch.count)
+    return this.cursor()
+  }
+
+  async check(batch: Batch): Promise<string> {
+    // What hangs on a commit is judged when that is over.
+    while (this.#state === 'open' && this.#hangs(batch)) await this.#queue.settled()
+    if (this.#state !== 'open') batch.verdicts.fill(Verdict.StorageUnavailable, 0, batch.count)
+    else if (this.#queue.trouble !== undefined) this.#core.refuse(batch, verdictOf(this.#queue.trouble))
+    else this.#core.check(batch)
+    return this.cursor()
+  }
+
+  cursor(): string {
+    return this.#state === 'replaying' ? formatCursor(this.#found.epoch, this.#found.end) : this.memory.cursor()
+  }
+
+  earliest(): string {
+    this.assertReplayed()
+    return this.memory.earliest()
+  }
+
+  assertReadable(cursor: string): void {
+    this.assertReplayed()
+    this.memory.assertReadable(cursor)
+  }
+
+  async read(after: string, filter: Filter, limits: PageLimits): Promise<Page> {
+    this.assertReplayed()
+    return this.memory.read(after, filter, limits)
+  }
+
+  async newest(filter: Filter, limits: PageLimits): Promise<Page> {
+    this.assertReplayed()
+    return this.memory.newest(filter, limits)
+  }
+
+  onAppend(listener: () => void): () => void {
+    return this.memory.onAppend(listener)
+  }
+
+  readiness(): Readiness {
+    if (this.#state === 'replaying') return { ready: false, detail: `the journal is being read: ${this.#replayedEvents} of ${this.#total} events` }
+    if (this.#state === 'closed') return { ready: false, detail: 'the journal is closed' }
+    if (this.#queue.trouble === undefined) return READY
+    return { ready: false, detail: this.#queue.trouble === 'full' ? 'the disk of the journal is full' : 'the journal cannot be written' }
+  }
+
+  health(): StoreHealth {
+    return { ...this.memory.health(), kind: 'journal' }
+  }
+
+  maintain(): void {
+    if (this.#state !== 'open') return
+    this.memory.maintain()
+    this.#trim()
+  }
+
+  async close(): Promise<void> {
+    const before = this.#state
+    this.#state = 'closed'
+    this.#replayEnds.resolve()
+    if (before !== 'closed') {
+      while (this.#queue.isBusy) await this.#queue.settled()
+      this.#ask({ type: 'close' })
+    }
+    await this.#exited
+    await this.memory.close()
+  }
+
+  /** @throws StorageUnavailableError while the past is not known yet */
+  assertReplayed(): void {
+    if (this.#state === 'replaying') throw new StorageUnavailableError('the journal is being read')
+  }
+
+  get #total(): number {
+    return this.#found.end - (this.#found.oldest?.position ?? this.#found.end)
+  }
+
+  #ask(request: Request, transfer: ArrayBuffer[] = []): void {
+    this.#worker.postMessage(request, transfer)
+  }
+
+  #hear(answer: Answer): void {
+    switch (answer.type) {
+      case 'slice': return this.#take(answer.slice)
+      case 'replayed': return this.#open()
+      case 'committed': return this.#queue.committed()
+      case 'failed':
+        this.#queue.failed(answer.code)
+        this.#trimming = false
+        this.#report({ type: 'failed', detail: answer.detail })
+        return this.#ask({ type: 'recover' })
+      case 'recovered':
+        this.#queue.recovered()
+        return this.#report({ type: 'recovered' })
+      case 'trimmed':
+        this.#trimming = false
+        if (answer.failed === undefined) {
+          this.#oldest = answer.oldest
+        } else {
+          this.#trimPause = TRIM_PAUSE
+          this.#report({ type: 'warning', detail: `old events could not be deleted: ${answer.failed}` })
+        }
+        return
+      case 'warning': return this.#report(answer)
+      case 'refused': return this.#replayEnds.reject(new RefusedError(answer.message))
+    }
+  }
+
+  #take(slice: Slice): void {
+    if (this.#state !== 'replaying') return
+    const { position, count, wall, elapsed, logged, bytes, ...columns } = slice
+    this.#ask({ type: 'replay' })
+    this.#clock.set({ wall, elapsed })
+    if (logged && this.#core.log.next === 0) this.#core.log.startAt(position)
+    const batch = Object.assign(new Batch(0), columns, {
+      count,
+      bytes: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length),
+      verdicts: new Uint8Array(count),
+      userHash: new Uint32Array(count)
+    })
+    this.#core.restore(batch, logged)
+    this.#replayedEvents = position + count - this.#found.oldest!.position
+    const tenths = Math.floor(10 * this.#replayedEvents / this.#total)
+    if (tenths === this.#reportedTenths) return
+    this.#reportedTenths = tenths
+    this.#report({ type: 'replaying', events: this.#replayedEvents, total: this.#total })
+  }
+
+  #open(): void {
+    if (this.#state !== 'replaying') return
+    this.#clock.set(this.#found.newest)
+    this.#clock.start()
+    this.#state = 'open'
+    this.#replayEnds.resolve()
+    this.#report({ type: 'replayed', events: this.#total, seconds: (performance.now() - this.#replayStart) / 1000 })
+  }
+
+  /** The writing thread is gone: nothing can be written any more, what is known can still be read. */
+  #lose(detail: string): void {
+    this.#queue.failed('unavailable')
+    if (this.#state === 'closed') return
+    this.#replayEnds.reject(new Error(detail))
+    this.#report({ type: 'failed', detail })
+  }
+
+  #hangs(batch: Batch): boolean {
+    for (let i = 0; i < batch.count; i++) if (this.#core.isPending(batch, i)) return true
+    return false
+  }
+
+  /** Lets the writing thread delete a few rows that neither ids nor windows nor the log need. */
+  #trim(): void {
+    if (this.#trimPause > 0) this.#trimPause--
+    if (this.#trimming || this.#trimPause > 0 || this.#oldest === undefined || this.#queue.trouble !== undefined) return
+    const before = { wall: this.#core.now() - HORIZON, elapsed: Math.floor(this.#clock.monotonic()) - HORIZON }
+    const position = this.#core.log.first
+    if (this.#oldest.wall >= before.wall || this.#oldest.elapsed >= before.elapsed || this.#oldest.end > position) return
+    this.#trimming = true
+    this.#ask({ type: 'trim', before, position })
+  }
+}
+
+class JournalAggregator implements Aggregator {
+  readonly #store: JournalStore
+
+  constructor(store: JournalStore) {
+    this.#store = store
+  }
+
+  async summary(window: TimeWindow): Promise<Summary> {
+    this.#store.assertReplayed()
+    return this.#store.counts.summary(window)
+  }
+
+  async users(window: TimeWindow, limit: number, named?: readonly string[]): Promise<UserCounts> {
+    this.#store.assertReplayed()
+    return this.#store.counts.users(window, limit, named)
+  }
+
+  async timeseries(window: TimeWindow, interval: Interval): Promise<TimeSeries> {
+    this.#store.assertReplayed()
+    return this.#store.counts.timeseries(window, interval)
+  }
+}

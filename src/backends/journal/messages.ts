@@ -1,0 +1,44 @@
+/** What the main thread and the writing thread tell each other. */
+import type { Hands } from './journal-clock.ts'
+import type { Found, Oldest, Sync } from './journal-file.ts'
+import type { Slice } from './replay.ts'
+import type { Row } from './rows.ts'
+
+/** How the writing thread is started. */
+export interface WriterOptions {
+  directory: string
+  sync: Sync
+  /** Bytes of the event log, so many of the newest events are read again. */
+  logBytes: number
+  /** What is older than this by both hands need not be read again: milliseconds. */
+  horizon: number
+  /** The present time by the clock of the service. */
+  wall: number
+}
+
+/** What the main thread asks for. */
+export type Request =
+  /** One more slice of the replay. */
+  | { type: 'replay' }
+  | { type: 'commit', rows: Row[] }
+  | { type: 'trim', before: Hands, position: number }
+  /** A failure is known here; try until it works again. */
+  | { type: 'recover' }
+  | { type: 'close' }
+
+/** Why nothing can be written. */
+export type TroubleCode = 'full' | 'unavailable'
+
+/** What the writing thread answers. */
+export type Answer =
+  /** The journal is of no use as it is, or not any more; the thread ends. */
+  | { type: 'refused', message: string }
+  | { type: 'opened', found: Found }
+  | { type: 'slice', slice: Slice }
+  | { type: 'replayed' }
+  | { type: 'committed' }
+  /** Nothing that was asked for and not answered counts, and nothing will be done before 'recover' is asked for. */
+  | { type: 'failed', code: TroubleCode, detail: string }
+  | { type: 'recovered' }
+  | { type: 'trimmed', oldest: Oldest | undefined, failed?: string }
+  | { type: 'warning', detail: string }

@@ -1,0 +1,104 @@
+/**
+ * The replay: rows read from the file and put together into slices that the core can take at once. Neighbouring rows of
+ * one minute become one slice, since nothing in the core tells times of arrival more finely than that, so that a journal
+ * of single events is read about as fast as one of large batches.
+ */
+import type { Hands } from './journal-clock.ts'
+import type { StoredRow } from './journal-file.ts'
+import { viewColumns } from './rows.ts'
+
+/** Events, and bytes, from which on a slice is closed. */
+const SLICE_EVENTS = 8192
+const SLICE_BYTES = 4 << 20
+
+const MINUTE = 60_000
+const COMMA = 0x2c
+
+/** Some events as the columns of a batch. */
+export interface Slice extends Hands {
+  position: number
+  count: number
+  /** Whether `bytes` holds the events, and not only the user ids. */
+  logged: boolean
+  bytes: Uint8Array
+  ids: Uint32Array
+  types: Uint8Array
+  times: Float64Array
+  start: Uint32Array
+  end: Uint32Array
+  userStart: Uint32Array
+  userEnd: Uint32Array
+}
+
+/** Puts rows together into slices. */
+export function* slices(rows: Iterable<StoredRow>): Generator<Slice> {
+  let gathered: StoredRow[] = []
+  let count = 0
+  let bytes = 0
+  for (const row of rows) {
+    const first = gathered[0]
+    if (first !== undefined && (count >= SLICE_EVENTS || bytes >= SLICE_BYTES || !isAlike(first, row))) {
+      yield join(gathered)
+      gathered = []
+      count = bytes = 0
+    }
+    gathered.push(row)
+    count += row.count
+    bytes += row.columns.length + (row.events?.length ?? 0)
+  }
+  if (gathered.length > 0) yield join(gathered)
+}
+
+function isAlike(a: StoredRow, b: StoredRow): boolean {
+  return minute(a.wall) === minute(b.wall) && minute(a.elapsed) === minute(b.elapsed) && (a.events === undefined) === (b.events === undefined)
+}
+
+function minute(time: number): number {
+  return Math.floor(time / MINUTE)
+}
+
+function join(rows: readonly StoredRow[]): Slice {
+  const { position } = rows[0]
+  const { wall, elapsed, events } = rows[rows.length - 1]
+  const count = rows.reduce((sum, row) => sum + row.count, 0)
+  const views = rows.map((row) => viewColumns(row.columns, row.count))
+  const userBytes = views.reduce((sum, { users }) => sum + users.length, 0)
+  const eventBytes = rows.reduce((sum, row) => sum + (row.events === undefined ? 0 : row.events.length + 1), 0)
+  const slice: Slice = {
+    position,
+    count,
+    wall,
+    elapsed,
+    logged: events !== undefined,
+    bytes: new Uint8Array(userBytes + eventBytes),
+    ids: new Uint32Array(4 * count),
+    types: new Uint8Array(count),
+    times: new Float64Array(count),
+    start: new Uint32Array(count),
+    end: new Uint32Array(count),
+    userStart: new Uint32Array(count),
+    userEnd: new Uint32Array(count)
+  }
+  let k = 0
+  let userAt = 0
+  let eventAt = userBytes
+  rows.forEach((row, r) => {
+    const { ids, types, times, lengths, userLengths, users } = views[r]
+    slice.ids.set(ids, 4 * k)
+    slice.types.set(types, k)
+    slice.times.set(times, k)
+    slice.bytes.set(users, userAt)
+    if (row.events !== undefined) {
+      slice.bytes.set(row.events, eventAt)
+      slice.bytes[eventAt + row.events.length] = COMMA
+    }
+    for (let i = 0; i < row.count; i++, k++) {
+      slice.userStart[k] = userAt
+      slice.userEnd[k] = userAt += userLengths[i]
+      slice.start[k] = eventAt
+      slice.end[k] = eventAt + lengths[i]
+      eventAt += lengths[i] + 1
+    }
+  })
+  return slice
+}

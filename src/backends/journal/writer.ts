@@ -1,0 +1,180 @@
+/**
+ * The writing thread of a journal: everything that may wait for a disk happens here. It takes one request at a time. After
+ * a commit that failed it opens the file anew, by itself and again and again, until one succeeds.
+ */
+import { mkdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { MessagePort, Transferable } from 'node:worker_threads'
+import { RefusedError } from '../backend.ts'
+import { JournalFile, type Commit } from './journal-file.ts'
+import { FolderLock } from './lock.ts'
+import type { Answer, Request, WriterOptions } from './messages.ts'
+import { slices, type Slice } from './replay.ts'
+import { describeError, isBusy, isDamage, isFull } from './sqlite-error.ts'
+
+/** Milliseconds between two attempts to write again. */
+const RETRY_INTERVAL = 250
+
+/** Names of the files in a journal's folder. */
+export const JOURNAL_FILE = 'events.db'
+export const LOCK_FILE = 'lock.db'
+
+/** Serves a journal over a port until it is told to close. */
+export function serveJournal(port: MessagePort, options: WriterOptions, commit?: Commit): void {
+  let writer: Writer
+  try {
+    writer = new Writer(port, options, commit)
+  } catch (error) {
+    port.postMessage({ type: 'refused', message: refusal(error, options.directory) } satisfies Answer)
+    return
+  }
+  port.on('message', (request: Request) => writer.take(request))
+}
+
+class Writer {
+  readonly #port: MessagePort
+  readonly #options: WriterOptions
+  readonly #lock: FolderLock
+  readonly #file: JournalFile
+  #slices: Iterator<Slice> | undefined
+  /** From a failure to the next success. What is asked for meanwhile was asked before the failure was known, and failed with it. */
+  #failed = false
+  #retry: NodeJS.Timeout | undefined
+
+  constructor(port: MessagePort, options: WriterOptions, commit: Commit | undefined) {
+    const { directory, sync } = options
+    this.#port = port
+    this.#options = options
+    mkdirSync(directory, { recursive: true })
+    this.#lock = new FolderLock(join(directory, LOCK_FILE), directory)
+    try {
+      this.#file = new JournalFile({ file: join(directory, JOURNAL_FILE), sync, boot: readBoot(), commit }, this.#lock.witness)
+      this.#lock.note(this.#file.witness)
+      this.#tell({ type: 'opened', found: this.#file.found() })
+    } catch (error) {
+      this.#lock.release()
+      throw error
+    }
+  }
+
+  take(request: Request): void {
+    if (request.type === 'close') this.#close()
+    else if (request.type === 'recover') this.#recover()
+    else if (this.#failed) return
+    else if (request.type === 'replay') this.#replay()
+    else if (request.type === 'commit') this.#commit(request)
+    else this.#trim(request)
+  }
+
+  #replay(): void {
+    try {
+      this.#slices ??= this.#startReplay()
+      const { done, value } = this.#slices.next()
+      if (done) {
+        this.#slices = undefined
+        this.#tell({ type: 'replayed' })
+      } else {
+        this.#tell({ type: 'slice', slice: value }, [...new Set(columnsOf(value).map(({ buffer }) => buffer as ArrayBuffer))])
+      }
+    } catch (error) {
+      this.#tell({ type: 'refused', message: refusal(error, this.#options.directory) })
+      this.#end()
+    }
+  }
+
+  #startReplay(): Iterator<Slice> {
+    const { logBytes, horizon, wall } = this.#options
+    const { newest } = this.#file.found()
+    const now = Math.max(wall, newest.wall)
+    const needed = this.#file.positionAfter({ wall: now - horizon, elapsed: newest.elapsed + now - newest.wall - horizon })
+    const logged = this.#file.positionOfNewest(logBytes)
+    return slices(this.#file.read(Math.min(needed, logged), logged))
+  }
+
+  #commit({ rows }: Request & { type: 'commit' }): void {
+    try {
+      this.#file.append(rows)
+    } catch (error) {
+      this.#fail(error)
+      return
+    }
+    this.#tell({ type: 'committed' })
+    try {
+      if (this.#file.checkpoint()) this.#lock.note(this.#file.witness)
+    } catch (error) {
+      // Nothing is lost: SQLite copies from the write-ahead log again, from where a copy last succeeded.
+      this.#tell({ type: 'warning', detail: `the write-ahead log could not be copied: ${describeError(error)}` })
+    }
+  }
+
+  #trim({ before, position }: Request & { type: 'trim' }): void {
+    try {
+      this.#tell({ type: 'trimmed', oldest: this.#file.trim(before, position) })
+    } catch (error) {
+      if (isFull(error) || isBusy(error)) this.#tell({ type: 'trimmed', oldest: undefined, failed: describeError(error) })
+      else this.#fail(error)
+    }
+  }
+
+  #fail(error: unknown): void {
+    this.#failed = true
+    this.#tell({ type: 'failed', code: isFull(error) ? 'full' : 'unavailable', detail: describeError(error) })
+  }
+
+  #recover(): void {
+    try {
+      this.#file.reopen()
+      this.#failed = false
+      this.#tell({ type: 'recovered' })
+    } catch (error) {
+      if (error instanceof RefusedError) this.#tell({ type: 'warning', detail: error.message })
+      this.#retry = setTimeout(() => this.#recover(), RETRY_INTERVAL)
+    }
+  }
+
+  #close(): void {
+    this.#slices?.return?.()
+    try {
+      if (!this.#failed) this.#file.close()
+    } catch (error) {
+      this.#tell({ type: 'warning', detail: `the journal could not be closed properly: ${describeError(error)}` })
+    }
+    this.#end()
+  }
+
+  /** Lets go of everything; with nothing left to wait for, the thread ends. */
+  #end(): void {
+    clearTimeout(this.#retry)
+    this.#file.abandon()
+    this.#lock.note(this.#file.witness)
+    this.#lock.release()
+    this.#port.close()
+  }
+
+  #tell(answer: Answer, transfer: Transferable[] = []): void {
+    this.#port.postMessage(answer, transfer)
+  }
+}
+
+function columnsOf({ bytes, ids, types, times, start, end, userStart, userEnd }: Slice) {
+  return [bytes, ids, types, times, start, end, userStart, userEnd]
+}
+
+/** What a person is told about a journal that cannot be used. */
+function refusal(error: unknown, directory: string): string {
+  if (error instanceof RefusedError) return error.message
+  const file = join(directory, JOURNAL_FILE)
+  if (isDamage(error)) {
+    return `${file} is damaged: ${describeError(error)}. Put a backup in its place, or recover what can be read with \`sqlite3 events.db .recover\`; nothing was changed.`
+  }
+  return `The journal in ${directory} cannot be opened: ${describeError(error)}. The folder must exist or be creatable, be writable by this user, and have room.`
+}
+
+/** Linux names each run of the system; elsewhere every unclean end counts as one of the system. */
+function readBoot(): string | undefined {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()
+  } catch {
+    return undefined
+  }
+}
