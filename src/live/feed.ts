@@ -4,11 +4,15 @@
  * neither ingest nor a neighbour waits for a slow, a lagging or a crowded subscription. [LIVE-4]
  */
 import type { EventStore } from '../backends/backend.ts'
-import { SharedFrames } from './shared-frames.ts'
+import { SharedFrames, type Group, type Reading } from './shared-frames.ts'
 import type { Subscriber } from './subscriber.ts'
 
-/** Turns taken before the rest of the process has one. */
-const MAX_TURNS = 256
+/** Work done before the rest of the process has its turn: some milliseconds at the most. A turn is one piece of work. */
+const BUDGET = 256
+
+/** Pieces of work that reading and building a frame is, without and with a filter that may have to look at many events. */
+const READ_COST = 8
+const FILTERED_READ_COST = 32
 
 /** What delivery has done so far. */
 export interface LiveStats {
@@ -37,8 +41,11 @@ export class Feed {
   version = 0
   readonly #atHead = new Set<Subscriber>()
   readonly #stalled = new Set<Subscriber>()
-  #queue: Subscriber[] = []
-  #running: NodeJS.Immediate | undefined
+  readonly #queue: Subscriber[] = []
+  /** Pieces of work left until the rest of the process has its turn. */
+  #budget = BUDGET
+  #isScheduled = false
+  #isStopped = false
 
   /** @param marks places that no unfiltered frame runs across */
   constructor(store: EventStore, marks: ReadonlySet<string>, now: () => number, onError: (error: unknown) => void) {
@@ -51,7 +58,14 @@ export class Feed {
   /** Gives a subscriber a turn. Whoever asks twice gets two, which does no harm. */
   queue(subscriber: Subscriber): void {
     this.#queue.push(subscriber)
-    this.#running ??= setImmediate(this.#run)
+    this.#schedule()
+  }
+
+  /** Reads the frame behind a place for a subscriber, or lets it wait for a read that is under way. */
+  read(group: Group, cursor: string, subscriber: Subscriber): Reading {
+    const reading = this.frames.read(group, cursor, this.version, subscriber)
+    if (reading.readers.length === 1) this.#budget -= group.isWhole ? READ_COST : FILTERED_READ_COST
+    return reading
   }
 
   /** Lets a subscriber wait until the log has grown. */
@@ -75,7 +89,7 @@ export class Feed {
     this.version++
     for (const subscriber of this.#atHead) this.#queue.push(subscriber)
     this.#atHead.clear()
-    if (this.#running === undefined) this.#run()
+    this.#renew()
   }
 
   /** The storage may answer again. */
@@ -86,16 +100,39 @@ export class Feed {
 
   /** Takes no more turns. */
   stop(): void {
-    clearImmediate(this.#running)
-    this.#queue = []
+    this.#isStopped = true
+    this.#queue.length = 0
     this.#atHead.clear()
     this.#stalled.clear()
   }
 
+  #schedule(): void {
+    if (this.#isScheduled || this.#isStopped) return
+    this.#isScheduled = true
+    if (this.#budget > 0) queueMicrotask(this.#run)
+    else setImmediate(this.#renew)
+  }
+
+  readonly #renew = (): void => {
+    this.#budget = BUDGET
+    this.#run()
+  }
+
   readonly #run = (): void => {
-    const turns = this.#queue.length <= MAX_TURNS ? this.#queue : this.#queue.slice(0, MAX_TURNS)
-    this.#queue = turns === this.#queue ? [] : this.#queue.slice(MAX_TURNS)
-    this.#running = this.#queue.length > 0 ? setImmediate(this.#run) : undefined
-    for (const subscriber of turns) subscriber.advance()
+    const queue = this.#queue
+    let taken = 0
+    this.#isScheduled = true
+    while (taken < queue.length && this.#budget > 0) {
+      this.#budget--
+      const subscriber = queue[taken++]
+      try {
+        subscriber.advance() // may put itself at the end
+      } catch (error) {
+        subscriber.abandon(error) // one that fails keeps nobody else from going on
+      }
+    }
+    queue.splice(0, taken)
+    this.#isScheduled = false
+    if (queue.length > 0) this.#schedule()
   }
 }

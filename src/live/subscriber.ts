@@ -85,7 +85,7 @@ export class Subscriber implements FrameReader {
     }
     const frame = this.#frame ?? feed.frames.find(this.#group, this.#cursor, feed.version)
     if (frame === undefined) {
-      this.#reading = feed.frames.read(this.#group, this.#cursor, feed.version, this)
+      this.#reading = feed.read(this.#group, this.#cursor, this)
       return
     }
     this.#frame = undefined
@@ -119,10 +119,15 @@ export class Subscriber implements FrameReader {
     } else if (error instanceof StorageUnavailableError) {
       this.#feed.stall(this)
     } else {
-      this.#feed.onError(error)
-      this.unsubscribe()
-      this.#outlet.close(CloseCode.InternalError, 'the service failed')
+      this.abandon(error)
     }
+  }
+
+  /** Ends the connection after an error of the service's own. */
+  abandon(error: unknown): void {
+    this.#feed.onError(error)
+    this.unsubscribe()
+    this.#outlet.close(CloseCode.InternalError, 'the service failed')
   }
 
   /** Breaks a silence of this length, so that the peer knows its place and that there is nothing to miss. */

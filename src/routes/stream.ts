@@ -78,11 +78,10 @@ const stream: FastifyPluginAsyncTypebox = async (app) => {
   async function streamEvents(request: StreamRequest, reply: FastifyReply) {
     const { event_type: types, user_id: users } = request.query
     const after = afterOf(request)
-    reply.headers(HEADERS)
-    if (request.method === 'HEAD') return reply.send()
+    if (request.method === 'HEAD') return reply.headers(HEADERS).send()
     if (app.live.isFull) throw new ProblemError('too_many_subscribers', 'no more live connections can be served now', { 'retry-after': '5' })
 
-    reply.hijack()
+    reply.headers(HEADERS).hijack()
     const response = reply.raw
     response.writeHead(200, reply.getHeaders() as Record<string, string>)
     const member = app.live.openStream(new ResponseOutlet(response), makeFilter(types, users), after)

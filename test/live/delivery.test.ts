@@ -237,6 +237,32 @@ t.test('an error of the service\'s own ends the connection and is reported', asy
   t.ok(rig.errors.length > 0 && rig.errors.every((error) => error === bug))
 })
 
+t.test('a connection that fails while it is sent to keeps nobody else waiting', async (t) => {
+  const rig = createRig()
+  const [bad, good] = openMany(rig, 2)
+  await settle()
+  const bug = new Error('broken pipe')
+  bad.send = () => { throw bug }
+  const ids = await rig.send(rig.events(2))
+  await settle()
+  const more = await rig.send(rig.events(2))
+  await settle()
+  t.same(good.eventIds, [...ids, ...more])
+  t.match(bad.closed, { code: 1011 })
+  t.same(rig.errors, [bug])
+})
+
+t.test('a reader that is quick gets a long resume in few turns of the process, a crowd of them in more', async (t) => {
+  const rig = createRig()
+  const sent = await rig.send(rig.events(10_000))
+  const [peer] = openMany(rig, 1)
+  const resumed = new FakePeer()
+  rig.hub.openSession(resumed, { ...READER, after: 'earliest' })
+  await settle(4)
+  t.same(resumed.eventIds, sent)
+  t.equal(peer.eventIds.length, 0)
+})
+
 t.test('streams', async (t) => {
   class TextPeer implements Outlet {
     text = ''
