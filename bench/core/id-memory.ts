@@ -1,0 +1,49 @@
+/**
+ * What an id takes in the dedup index: when so many have come, and after as many more have come and the first have
+ * expired. Says what the index claims and what the process has allocated. Prints its rows as JSON; needs `--expose-gc`.
+ */
+import { randomFillSync } from 'node:crypto'
+import { DedupIndex } from '../../src/backends/memory/dedup-index.ts'
+import { KeyedHash } from '../../src/backends/memory/keyed-hash.ts'
+import { readFlags } from '../harness/flags.ts'
+import type { Row } from '../harness/table.ts'
+import { DAY, SimulatedClock } from './simulated-clock.ts'
+
+const { ids } = readFlags({ ids: 20_000_000 })
+const BATCH = 1000
+/** Moments at which memory is looked at, of each row. */
+const LOOKS = 50
+
+const clock = new SimulatedClock()
+const batch = new Uint32Array(BATCH * 4)
+
+function allocated(): number {
+  globalThis.gc!()
+  const { arrayBuffers, heapUsed } = process.memoryUsage()
+  return arrayBuffers + heapUsed
+}
+
+const before = allocated()
+const index = new DedupIndex(Math.ceil(ids * 1.1) + BATCH, new KeyedHash())
+
+function addIds(state: string): Row {
+  const batches = Math.ceil(ids / BATCH)
+  const look = Math.max(1, Math.floor(batches / LOOKS))
+  let most = 0
+  for (let i = 1; i <= batches; i++) {
+    clock.advance(8 * DAY / batches)
+    index.advance(clock.wall(), clock.monotonic(), 2 * BATCH)
+    randomFillSync(batch)
+    for (let at = 0; at < batch.length; at += 4) if (!index.has(batch, at)) index.add()
+    if (i % look === 0 && index.size * 2 >= ids) most = Math.max(most, index.byteLength / index.size)
+  }
+  return {
+    state,
+    'ids held': index.size,
+    'bytes/id': index.byteLength / index.size,
+    'most, from half of the ids on': most,
+    'bytes/id the process has allocated': (allocated() - before) / index.size
+  }
+}
+
+process.stdout.write(JSON.stringify([addIds('grown'), addIds('expiring as new ones come')]))
