@@ -83,8 +83,9 @@ export class Batch {
     Object.assign(this, larger, { count, bytes })
   }
 
-  /** Forgets the events and lets go of their bytes. */
+  /** Forgets the events and their verdicts, so that none passes for one of the next request, and lets go of the bytes. */
   clear(): void {
+    this.verdicts.fill(Verdict.Pending, 0, this.count)
     this.count = 0
     this.bytes = EMPTY
   }
