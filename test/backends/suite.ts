@@ -197,6 +197,9 @@ export function backendSuite(t: Test, name: string, make: MakeBackend): void {
     const small = await store.read(start, EVERYTHING, { events: 50, bytes: 5000 })
     t.ok(small.count > 1 && small.bytes.length <= 5000)
     t.equal((await store.read(start, EVERYTHING, { events: 50, bytes: 1 })).count, 1, 'at least one')
+    const newest = await store.newest(EVERYTHING, { events: 50, bytes: 5000 })
+    t.equal(newest.count, small.count)
+    t.equal(newest.cursor, store.cursor(), 'the newest end at the head, however few fit')
   })
 
   t.test(`${name}: the log is bounded, and a place that has left it is told from a foreign one`, async (t) => {

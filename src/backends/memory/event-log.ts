@@ -125,17 +125,21 @@ export class EventLog {
     return reader.finish(next)
   }
 
-  /** The position from which on at most `count` events match, looking back a bounded way. */
-  positionOfNewest(filter: Filter, count: number): number {
+  /** The position from which on the newest matching events fill the limits; looks back a bounded way. */
+  positionOfNewest(filter: Filter, limits: PageLimits): number {
     const prepared = this.#prepare(filter)
-    if (prepared === undefined) return Math.max(this.first, this.#next - count)
     const scanEnd = Math.max(this.first, this.#next - SCAN_LIMIT)
     let found = 0
+    let bytes = 0
     let position = this.#next
     for (let s = this.#slabs.length - 1; s >= 0 && position > scanEnd; s--) {
       const slab = this.#slabs[s]
       for (let i = slab.count - 1; i >= 0 && position > scanEnd; i--) {
-        if (prepared.matches(slab, i) && ++found > count) return position
+        if (prepared === undefined || prepared.matches(slab, i)) {
+          bytes += slab.offsets[i + 1] - slab.offsets[i]
+          if (found === limits.events || (found > 0 && bytes > limits.bytes)) return position
+          found++
+        }
         position--
       }
     }

@@ -71,7 +71,7 @@ export class MemoryStore implements EventStore {
   }
 
   async newest(filter: Filter, limits: PageLimits): Promise<Page> {
-    return this.#page(this.#core.log.read(this.#core.log.positionOfNewest(filter, limits.events), filter, limits))
+    return this.#page(this.#core.log.read(this.#core.log.positionOfNewest(filter, limits), filter, limits))
   }
 
   onAppend(listener: () => void): () => void {
