@@ -177,7 +177,7 @@ export interface paths {
         };
         /**
          * See whether it takes requests
-         * @description Answers 503 while the service is stopping; send requests elsewhere then.
+         * @description Answers 503 while the service is stopping, or its store cannot take events; send requests elsewhere then.
          */
         get: operations["isReady"];
         put?: never;
@@ -218,6 +218,60 @@ export interface paths {
         /**
          * Look up a problem
          * @description What a code means: of a whole request, of one event in a receipt, or both.
+         *
+         *     | code of a request | status | title |
+         *     |---|---|---|
+         *     | `invalid_json` | 400 | The body is not valid JSON |
+         *     | `invalid_utf8` | 400 | The body is not valid UTF-8 |
+         *     | `invalid_encoding` | 400 | The body cannot be decompressed |
+         *     | `nesting_too_deep` | 400 | The body is nested too deeply to be read |
+         *     | `no_events` | 400 | The body holds no events |
+         *     | `incomplete_body` | 400 | The body ended early |
+         *     | `invalid_query` | 400 | The query string is not valid |
+         *     | `invalid_cursor` | 400 | The cursor is not one of ours |
+         *     | `bad_request` | 400 | The request is not valid |
+         *     | `unauthorized` | 401 | A key is needed |
+         *     | `forbidden` | 403 | The key does not allow this |
+         *     | `origin_not_allowed` | 403 | This origin is not allowed |
+         *     | `not_found` | 404 | There is nothing here |
+         *     | `method_not_allowed` | 405 | The method does not fit this address |
+         *     | `request_timeout` | 408 | The request took too long to arrive |
+         *     | `cursor_lost` | 410 | What lies behind this cursor is gone |
+         *     | `body_too_large` | 413 | The body is too large |
+         *     | `too_many_events` | 413 | The body holds too many events |
+         *     | `unsupported_media_type` | 415 | This media type cannot be read |
+         *     | `unsupported_encoding` | 415 | This content encoding cannot be read |
+         *     | `all_rejected` | 422 | Every event was rejected |
+         *     | `upgrade_required` | 426 | This address speaks WebSocket |
+         *     | `too_many_requests` | 429 | Too many requests |
+         *     | `headers_too_large` | 431 | The headers are too long |
+         *     | `internal_error` | 500 | Something went wrong here |
+         *     | `all_unavailable` | 503 | No event could be taken now |
+         *     | `storage_unavailable` | 503 | The storage cannot answer now |
+         *     | `overloaded` | 503 | Too much is being sent at the same time |
+         *     | `too_many_subscribers` | 503 | No more subscribers can be served |
+         *     | `not_ready` | 503 | The service is not ready |
+         *     | `stopping` | 503 | The service is stopping |
+         *
+         *     | code of an event | meaning |
+         *     |---|---|
+         *     | `invalid_json` | This line of an NDJSON body is not valid JSON. |
+         *     | `invalid_event` | An event must be a JSON object. |
+         *     | `missing_field` | A required field is missing. |
+         *     | `unknown_field` | An event has no such field; further data belongs into `properties`. |
+         *     | `invalid_event_id` | The `event_id` must be a UUID in its 36-character text form, and neither nil nor max. |
+         *     | `invalid_user_id` | The `user_id` must have 1 to 256 code points, no control characters and no lone surrogates. |
+         *     | `invalid_event_type` | The `event_type` is not one of the known ones. |
+         *     | `invalid_timestamp` | The `timestamp` must be RFC 3339 with an offset, from 1970 on. |
+         *     | `timestamp_in_future` | The `timestamp` is more than 5 minutes ahead of the server; check the sender's clock. |
+         *     | `invalid_properties` | A typed key of `properties` has a value of another type. |
+         *     | `number_not_finite` | A number is too large to be kept. |
+         *     | `forbidden_key` | The key `__proto__` is not taken anywhere in an event. |
+         *     | `nesting_too_deep` | `properties` may be nested at most 16 levels deep. |
+         *     | `event_too_large` | An event may have at most 32 KiB. |
+         *     | `user_capacity` | No more users can be known just now; send the event again later, with the same id. |
+         *     | `storage_full` | The storage is full; send the event again later, with the same id. |
+         *     | `storage_unavailable` | The storage cannot be reached; send the event again, with the same id. |
          */
         get: operations["getProblem"];
         put?: never;
@@ -359,7 +413,7 @@ export interface components {
          *       "rejected": 0,
          *       "unavailable": 0,
          *       "late": 0,
-         *       "cursor": "m3k9x2q8.1t",
+         *       "cursor": "14e2db07cf42.1t",
          *       "errors": []
          *     }
          */
@@ -424,7 +478,7 @@ export interface components {
          *       "rejected": 1,
          *       "unavailable": 0,
          *       "late": 0,
-         *       "cursor": "m3k9x2q8.1t",
+         *       "cursor": "14e2db07cf42.1t",
          *       "errors": [
          *         {
          *           "index": 0,
@@ -512,7 +566,7 @@ export interface components {
          *           "count": 4
          *         }
          *       ],
-         *       "cursor": "m3k9x2q8.1t"
+         *       "cursor": "14e2db07cf42.1t"
          *     }
          */
         Summary: {
@@ -738,7 +792,7 @@ export interface components {
          *           }
          *         }
          *       ],
-         *       "cursor": "m3k9x2q8.1t",
+         *       "cursor": "14e2db07cf42.1t",
          *       "has_more": false
          *     }
          */
@@ -1031,7 +1085,7 @@ export interface operations {
                      *       "rejected": 1,
                      *       "unavailable": 0,
                      *       "late": 0,
-                     *       "cursor": "m3k9x2q8.1t",
+                     *       "cursor": "14e2db07cf42.1t",
                      *       "errors": [
                      *         {
                      *           "index": 2,
@@ -1179,7 +1233,7 @@ export interface operations {
                      *       "rejected": 1,
                      *       "unavailable": 0,
                      *       "late": 0,
-                     *       "cursor": "m3k9x2q8.1t",
+                     *       "cursor": "14e2db07cf42.1t",
                      *       "errors": [
                      *         {
                      *           "index": 0,
@@ -1255,7 +1309,7 @@ export interface operations {
                      *       "rejected": 0,
                      *       "unavailable": 1,
                      *       "late": 0,
-                     *       "cursor": "m3k9x2q8.1t",
+                     *       "cursor": "14e2db07cf42.1t",
                      *       "errors": [
                      *         {
                      *           "index": 0,
@@ -1664,7 +1718,7 @@ export interface operations {
                 };
                 content: {
                     /**
-                     * @example id: m3k9x2q8.1t
+                     * @example id: 14e2db07cf42.1t
                      *     data: {"event_id":"019ab10e-3e68-7b21-8d4c-5e9f0a1b2c02","user_id":"user-42","event_type":"page_view","timestamp":"2026-11-23T14:05:09.120Z","properties":{"page":"/products/lamp"}}
                      */
                     "text/event-stream": string;

@@ -24,8 +24,8 @@ const EXAMPLE_IDS = [
   '019ab10e-4638-7f90-a1b2-c3d4e5f60704'
 ]
 
-const cursor = 'm3k9x2q8.1t'
-const earlierCursor = 'm3k9x2q8.1p'
+const cursor = '14e2db07cf42.1t'
+const earlierCursor = '14e2db07cf42.1p'
 const requestId = '019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05'
 
 /**
@@ -202,20 +202,25 @@ export interface NamedExample {
 
 /**
  * The bodies that `POST /events` is documented with, by media type. Every one of them is accepted as it stands if the
- * time is the present one and the ids are new.
+ * time is the present one and the ids are new. The names are the same everywhere: Swagger UI keeps the chosen one when
+ * the media type changes.
  */
-export function bodyExamples(time = EXAMPLE_TIME, makeId?: () => string): Record<string, Record<string, NamedExample>> {
-  const batch = () => visit(time, makeId === undefined ? EXAMPLE_IDS : EXAMPLE_IDS.map(makeId))
+export function bodyExamples(time = EXAMPLE_TIME, makeId?: () => string): Record<string, { one: NamedExample, batch: NamedExample }> {
+  const batch = () => visit(time, makeId === undefined ? EXAMPLE_IDS : EXAMPLE_IDS.map(() => makeId()))
+  const one = () => batch()[1]
+  const line = (event: Event) => `${JSON.stringify(event)}\n`
   return {
     'application/json': {
-      one: { summary: 'One event', value: batch()[1] },
+      one: { summary: 'One event', value: one() },
       batch: { summary: 'A batch', value: batch() }
     },
     'application/x-ndjson': {
-      lines: { summary: 'One event a line', value: batch().map((event) => `${JSON.stringify(event)}\n`).join('') }
+      one: { summary: 'One line', value: line(one()) },
+      batch: { summary: 'One event a line', value: batch().map(line).join('') }
     },
     'text/plain': {
-      beacon: { summary: 'As sendBeacon sends it', value: JSON.stringify(batch()) }
+      one: { summary: 'One event', value: JSON.stringify(one()) },
+      batch: { summary: 'A batch', value: JSON.stringify(batch()) }
     }
   }
 }

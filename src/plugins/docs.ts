@@ -7,7 +7,7 @@ import swaggerUi, { type FastifySwaggerUiConfigOptions } from '@fastify/swagger-
 import { Type } from '@sinclair/typebox'
 import fp from 'fastify-plugin'
 import { v7 } from 'uuid'
-import { stringify } from 'yaml'
+import { Document, visit } from 'yaml'
 import packageJson from '../../package.json' with { type: 'json' }
 import { asyncApiDocument } from '../../schemas/asyncapi.ts'
 import { bodyExamples } from '../../schemas/examples.ts'
@@ -17,6 +17,11 @@ import pages from './pages.ts'
 /** As much of Swagger UI's state as is looked at. */
 interface SpecState {
   getIn(path: readonly string[]): unknown
+}
+
+/** As much of Swagger UI as is changed. */
+interface UiSystem {
+  fn: { jsonSchema202012: { getJsonSampleSchema(schema: unknown, config: unknown, mediaType: string, example: unknown): unknown } }
 }
 
 /** A plugin of Swagger UI, sent to the browser as text: what never ends is shown but cannot be tried out. */
@@ -36,17 +41,39 @@ function streamsAreNotTriedOut() {
   }
 }
 
+/** Another one: Swagger UI takes NDJSON for JSON and would put its example in quotes. */
+function linesAreText() {
+  return {
+    afterLoad(this: UiSystem) {
+      const samples = this.fn.jsonSchema202012
+      const { getJsonSampleSchema } = samples
+      samples.getJsonSampleSchema = (schema, config, mediaType, example) =>
+        mediaType === 'application/x-ndjson' && typeof example === 'string'
+          ? example
+          : getJsonSampleSchema(schema, config, mediaType, example)
+    }
+  }
+}
+
 const uiConfig: FastifySwaggerUiConfigOptions = {
   layout: 'BaseLayout',
-  plugins: [streamsAreNotTriedOut],
+  plugins: [streamsAreNotTriedOut, linesAreText],
   displayRequestDuration: true
 }
 
-/** A document as text, for people too. */
+/** A document as JSON that people can read, too. */
 const pretty = (document: object) => `${JSON.stringify(document, null, 2)}\n`
 
-/** YAML that old readers understand as well, who take an unquoted date for something else than text. */
-const YAML_OPTIONS = { version: '1.1', aliasDuplicateObjects: false, lineWidth: 0, blockQuote: 'literal' } as const
+/** The same as YAML, every text in quotes: what is text to one version of YAML is a date or a truth value to another. */
+function yaml(document: object): string {
+  const tree = new Document(document, { aliasDuplicateObjects: false })
+  visit(tree, {
+    Scalar: (key, node) => {
+      if (key !== 'key' && typeof node.value === 'string') node.type = node.value.includes('\n') ? 'BLOCK_LITERAL' : 'QUOTE_DOUBLE'
+    }
+  })
+  return tree.toString({ lineWidth: 0 })
+}
 
 /** Makes something when it is first asked for. */
 function once<T>(make: () => T): () => T {
@@ -61,7 +88,7 @@ export default fp(async (app) => {
 
   const documents = [
     { url: '/openapi.json', type: 'application/json; charset=utf-8', text: once(() => pretty(app.swagger())) },
-    { url: '/openapi.yaml', type: 'application/yaml; charset=utf-8', text: once(() => stringify(app.swagger(), YAML_OPTIONS)) },
+    { url: '/openapi.yaml', type: 'application/yaml; charset=utf-8', text: once(() => yaml(app.swagger())) },
     { url: '/asyncapi.json', type: 'application/json; charset=utf-8', text: once(() => pretty(asyncApiDocument(packageJson.version))) }
   ]
   for (const { url, type, text } of documents) {

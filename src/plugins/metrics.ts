@@ -6,6 +6,7 @@
 import fp from 'fastify-plugin'
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
 import type { Receipt, StoreHealth } from '../../schemas/index.ts'
+import type { LiveStats } from '../live/feed.ts'
 
 /** Bounds of the buckets for how long requests take, in seconds. */
 const DURATION_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
@@ -24,6 +25,15 @@ const STORE_GAUGES: readonly (readonly [string, string, (health: StoreHealth) =>
   ['events_log_bytes', 'Bytes that the event log holds.', (health) => health.log_bytes],
   ['events_log_capacity_bytes', 'Most bytes that the event log may hold.', (health) => health.log_capacity_bytes],
   ['events_log_events', 'Events in the event log.', (health) => health.events_retained]
+]
+
+/** What live delivery has done, as counters: name, help and value. */
+const LIVE_COUNTERS: readonly (readonly [string, string, keyof LiveStats])[] = [
+  ['events_live_frames_total', 'Frames of events handed to subscribers.', 'frames'],
+  ['events_live_delivered_total', 'Events handed to subscribers, one for each subscriber.', 'events'],
+  ['events_live_gaps_total', 'Stretches of events that a subscriber was told it missed.', 'gaps'],
+  ['events_live_holds_total', 'Times that a subscriber was slower than the events.', 'holds'],
+  ['events_live_cuts_total', 'Subscribers cut off because they gave no sign of life.', 'cuts']
 ]
 
 /** The verdicts on events: the name of each and how many a receipt holds. */
@@ -104,6 +114,25 @@ export default fp(async (app) => {
 
   // The store
   for (const [name, help, value] of STORE_GAUGES) {
-    new Gauge({ name, help, registers, collect() { this.set(value(app.store.health())) } }) // eslint-disable-line no-new -- it registers itself
+    registry.registerMetric(new Gauge({ name, help, registers: [], collect() { this.set(value(app.store.health())) } }))
+  }
+
+  // Live delivery, which is put together later
+  registry.registerMetric(new Gauge({
+    name: 'events_live_subscribers',
+    help: 'Open live connections.',
+    registers: [],
+    collect() { this.set(app.live.subscribers) }
+  }))
+  for (const [name, help, key] of LIVE_COUNTERS) {
+    registry.registerMetric(new Counter({
+      name,
+      help,
+      registers: [],
+      collect() {
+        this.reset()
+        this.inc(app.live.stats[key])
+      }
+    }))
   }
 }, { name: 'metrics', dependencies: ['backend', 'ingest'] })

@@ -17,11 +17,7 @@ and over whichever transport it is sent.
 Answers may gain fields and codes; ignore what you do not know. The live connection is described in
 [\`/asyncapi.json\`](/asyncapi.json).
 
-Errors are problem details (RFC 9457); every \`code\` can be looked up at \`/problems/<code>\`.
-
-| code | status | title |
-|---|---|---|
-${Object.entries(PROBLEMS).map(([code, { status, title }]) => `| \`${code}\` | ${status} | ${title} |`).join('\n')}`
+Errors are problem details (RFC 9457); every \`code\` can be looked up at \`/problems/<code>\`, which lists them all.`
 
 /** What a problem of each status typically says. */
 const TYPICAL_PROBLEMS: Readonly<Record<string, readonly [ProblemCode, string]>> = {

@@ -26,11 +26,18 @@ const EVENT_CODES: Record<RejectionCode | UnavailableCode, string> = {
   storage_unavailable: 'The storage cannot be reached; send the event again, with the same id.'
 }
 
+/** All codes, for the documentation. */
+function listCodes(): string {
+  const requests = Object.entries(PROBLEMS).map(([code, { status, title }]) => `| \`${code}\` | ${status} | ${title} |`)
+  const events = Object.entries(EVENT_CODES).map(([code, meaning]) => `| \`${code}\` | ${meaning} |`)
+  return ['| code of a request | status | title |', '|---|---|---|', ...requests, '', '| code of an event | meaning |', '|---|---|', ...events].join('\n')
+}
+
 const schema = {
   operationId: 'getProblem',
   tags: ['operations'],
   summary: 'Look up a problem',
-  description: 'What a code means: of a whole request, of one event in a receipt, or both.',
+  description: `What a code means: of a whole request, of one event in a receipt, or both.\n\n${listCodes()}`,
   params: Type.Object({ code: Type.String({ description: 'The `code` of a problem, or of an entry of `errors`.', examples: ['cursor_lost'] }) }),
   querystring: Type.Object({}, { additionalProperties: false }),
   response: {

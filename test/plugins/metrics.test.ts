@@ -1,13 +1,10 @@
 import { randomUUID } from 'node:crypto'
+import { on, once } from 'node:events'
 import t, { type Test } from 'tap'
-import { buildApp } from '../../src/app.ts'
-import { loadSettings } from '../../src/settings.ts'
+import { WebSocket } from 'ws'
+import { startApp, startServer } from '../harness.ts'
 
-async function start(t: Test, env: NodeJS.ProcessEnv = {}) {
-  const app = await buildApp(loadSettings({ EVENT_LOG_BYTES: '1048576', ...env }))
-  t.teardown(() => app.close())
-  return app
-}
+const start = (t: Test, env: Record<string, string> = {}) => startApp(t, { EVENT_LOG_BYTES: '1048576', ...env })
 
 type App = Awaited<ReturnType<typeof start>>
 
@@ -84,6 +81,24 @@ t.test('an index that is too small is not exact [DEDUP-4]', async (t) => {
   t.equal(store.exact, false)
   t.equal(samples.get('events_exact'), 0)
   t.ok(samples.get('events_dedup_horizon_seconds')! < 8 * 24 * 3600)
+})
+
+t.test('what live delivery does', async (t) => {
+  const { app, port } = await startServer(t)
+  const socket = new WebSocket(`ws://127.0.0.1:${port}/ws/events`)
+  const frames = on(socket, 'message')
+  await frames.next() // welcome
+  await send(app, [event(), event()])
+  await frames.next() // both events
+  const during = await scrape(app)
+  t.equal(during.get('events_live_subscribers'), 1)
+  t.equal(during.get('events_live_delivered_total'), 2)
+  t.equal(during.get('events_live_frames_total'), 1)
+  t.equal(during.get('events_live_gaps_total'), 0)
+
+  socket.close()
+  await once(socket, 'close')
+  t.equal((await scrape(app)).get('events_live_delivered_total'), 2, 'a counter is not counted twice')
 })
 
 t.test('requests are labelled by the pattern of their route and never by what a client wrote', async (t) => {
