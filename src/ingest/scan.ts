@@ -5,14 +5,15 @@
  */
 import { EVENT_MAX_BYTES, EVENT_TYPES, PROPERTIES_MAX_DEPTH, USER_ID_MAX_LENGTH } from '../../schemas/index.ts'
 import type { Batch } from '../backends/batch.ts'
+import { DIGIT, HEX, INVALID, IN_STRING, IN_USER_ID, UPPER_CASE } from './byte-classes.ts'
 import { FUTURE_TOLERANCE } from './plain-path.ts'
 import { midnightOf } from './timestamp.ts'
+import { LONGEST_TOKEN, Token } from './token.ts'
 
 const QUOTE = 0x22
 const COMMA = 0x2c
 const HYPHEN = 0x2d
 const COLON = 0x3a
-const BACKSLASH = 0x5c
 const OPEN_BRACE = 0x7b
 const CLOSE_BRACE = 0x7d
 const OPEN_BRACKET = 0x5b
@@ -20,43 +21,6 @@ const CLOSE_BRACKET = 0x5d
 
 /** Most members of one object that are compared with each other; more go to the plain path. */
 const MAX_KEYS = 24
-
-/**
- * A short text as four 32-bit words that together cover it, overlapping where it is shorter than 16 bytes, so that it is
- * compared in four steps instead of letter by letter.
- */
-class Token {
-  readonly length: number
-  /** Where the second, third and fourth words begin. */
-  readonly at1: number
-  readonly at2: number
-  readonly at3: number
-  readonly word0: number
-  readonly word1: number
-  readonly word2: number
-  readonly word3: number
-
-  /** @param text 4 to LONGEST_TOKEN bytes */
-  constructor(text: string) {
-    const bytes = Buffer.from(text)
-    this.length = bytes.length
-    this.at3 = bytes.length - 4
-    this.at1 = Math.min(4, this.at3)
-    this.at2 = Math.min(8, this.at3)
-    this.word0 = bytes.readUInt32LE(0)
-    this.word1 = bytes.readUInt32LE(this.at1)
-    this.word2 = bytes.readUInt32LE(this.at2)
-    this.word3 = bytes.readUInt32LE(this.at3)
-  }
-
-  /** Whether the text stands at an offset; LONGEST_TOKEN bytes from there can be read. */
-  isAt(view: DataView, at: number): boolean {
-    return view.getUint32(at, true) === this.word0 && view.getUint32(at + this.at1, true) === this.word1 &&
-      view.getUint32(at + this.at2, true) === this.word2 && view.getUint32(at + this.at3, true) === this.word3
-  }
-}
-
-const LONGEST_TOKEN = 16
 
 const EVENT_ID = new Token('"event_id":')
 const USER_ID = new Token('"user_id":')
@@ -77,26 +41,6 @@ const HAS_TYPE = 4
 const HAS_TIME = 8
 const HAS_PROPERTIES = 16
 const REQUIRED = HAS_ID | HAS_USER | HAS_TYPE | HAS_TIME
-
-/** Kinds of bytes, looked up instead of compared. */
-const UPPER_CASE = 0x10
-const INVALID = 0x80
-
-/** The value of a hexadecimal digit, marked where it is in upper case; INVALID for any other byte. */
-const HEX = new Uint8Array(256).fill(INVALID)
-for (const [value, digit] of [...'0123456789abcdef'].entries()) {
-  HEX[digit.toUpperCase().charCodeAt(0)] = UPPER_CASE | value
-  HEX[digit.charCodeAt(0)] = value
-}
-
-/** The value of a decimal digit; INVALID for any other byte. */
-const DIGIT = HEX.map((value) => value > 9 ? INVALID : value)
-
-/** 1 for the bytes of a string that stand for themselves; 0 for quotes, backslashes and control characters. */
-const IN_STRING = Uint8Array.from({ length: 256 }, (_, byte) => byte >= 0x20 && byte !== QUOTE && byte !== BACKSLASH ? 1 : 0)
-
-/** 1 for those of them that are printable ASCII. */
-const IN_USER_ID = IN_STRING.map((ok, byte) => byte < 0x7f ? ok : 0)
 
 /** Where the eight groups of four digits of an id lie in its text, and the hyphens between. */
 const [HEX_1, HEX_2, HEX_3, HEX_4, HEX_5, HEX_6, HEX_7, HEX_8] = [0, 4, 9, 14, 19, 24, 28, 32]
