@@ -4,7 +4,7 @@
  */
 import type { Static } from '@sinclair/typebox'
 import type { Summary, TimeSeries, UserCount, UserCounts } from './analytics.ts'
-import type { Event } from './event.ts'
+import { EVENT_TYPES, type Event, type EventType } from './event.ts'
 import type { Health, Liveness, StoreHealth } from './health.ts'
 import type {
   AckFrame, ErrorFrame, EventsFrame, GapFrame, PublishFrame, SubscribedFrame, SubscribeFrame, SummaryFrame, UnsubscribeFrame, UnwatchFrame,
@@ -79,13 +79,16 @@ export const UNAVAILABLE_RECEIPT: Receipt = {
 
 const window = { time_window: '1h', from: '2026-11-23T13:05:00.000Z', to: EXAMPLE_TIME } as const
 
-const byType = { page_view: 5, click: 4, purchase: 2, signup: 1 }
+/** Counts of every type; those that are not told of are 0, so that a new type needs no change here. */
+function byType(counts: Partial<Record<EventType, number>>): Record<EventType, number> {
+  return Object.fromEntries(EVENT_TYPES.map((type) => [type, counts[type] ?? 0])) as Record<EventType, number>
+}
 
 const summary: Summary = {
   ...window,
   total_events: 12,
   exact: true,
-  events_by_type: byType,
+  events_by_type: byType({ page_view: 5, click: 4, purchase: 2, signup: 1 }),
   unique_users: 3,
   events_per_hour: [{ hour: '2026-11-23T13:00:00Z', count: 8 }, { hour: '2026-11-23T14:00:00Z', count: 4 }],
   cursor
@@ -172,8 +175,8 @@ export const EXAMPLES: Readonly<Examples> = {
     ...window,
     interval: 'hour',
     series: [
-      { start: '2026-11-23T13:00:00Z', total_events: 8, events_by_type: { page_view: 4, click: 3, purchase: 1, signup: 0 } },
-      { start: '2026-11-23T14:00:00Z', total_events: 4, events_by_type: { page_view: 1, click: 1, purchase: 1, signup: 1 } }
+      { start: '2026-11-23T13:00:00Z', total_events: 8, events_by_type: byType({ page_view: 4, click: 3, purchase: 1 }) },
+      { start: '2026-11-23T14:00:00Z', total_events: 4, events_by_type: byType({ page_view: 1, click: 1, purchase: 1, signup: 1 }) }
     ]
   },
   EventPage: { events, cursor, has_more: false },
