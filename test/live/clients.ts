@@ -9,7 +9,7 @@ class Mailbox<T> {
   readonly all: T[] = []
   #read = 0
   #error: Error | undefined
-  #wake: () => void = () => {}
+  #arrivals: (() => void)[] = []
 
   put(item: T): void {
     this.all.push(item)
@@ -21,6 +21,16 @@ class Mailbox<T> {
     this.#wake()
   }
 
+  #wake(): void {
+    for (const resolve of this.#arrivals.splice(0)) resolve()
+  }
+
+  /** Resolves when something comes in, or nothing more will. */
+  async arrival(): Promise<void> {
+    if (this.#error !== undefined) return
+    await new Promise<void>((resolve) => { this.#arrivals.push(resolve) })
+  }
+
   /** The next unread item for which this holds; those before it are skipped. */
   async next(holds: (item: T) => boolean = () => true): Promise<T> {
     for (;;) {
@@ -29,7 +39,7 @@ class Mailbox<T> {
         if (holds(item)) return item
       }
       if (this.#error !== undefined) throw this.#error
-      await new Promise<void>((resolve) => { this.#wake = resolve })
+      await this.arrival()
     }
   }
 }
@@ -73,6 +83,11 @@ export class LiveClient {
   /** All frames so far. */
   get frames(): readonly ServerFrame[] {
     return this.#mailbox.all
+  }
+
+  /** Resolves when another frame comes in, or nothing more will. */
+  arrival(): Promise<void> {
+    return this.#mailbox.arrival()
   }
 
   send(frame: ClientFrame | object | string): void {
@@ -162,6 +177,11 @@ export class StreamClient {
   /** All messages so far. */
   get messages(): readonly Message[] {
     return this.#mailbox.all
+  }
+
+  /** Resolves when another message comes in, or nothing more will. */
+  arrival(): Promise<void> {
+    return this.#mailbox.arrival()
   }
 
   /** The next message; those that say something, or also those that only carry an id. */
