@@ -1,0 +1,140 @@
+import { existsSync } from 'node:fs'
+import { chromium, type Page } from 'playwright-core'
+import t from 'tap'
+import { startApp, startServer } from '../harness.ts'
+
+t.setTimeout(120_000) // a browser on a busy machine is slow
+
+t.test('the documents', async (t) => {
+  const app = await startApp(t, { READ_KEYS: 'reader', WRITE_KEYS: 'writer' })
+
+  t.test('are served without a key, each as what it is', async (t) => {
+    for (const [url, type] of [
+      ['/openapi.json', 'application/json; charset=utf-8'],
+      ['/openapi.yaml', 'application/yaml; charset=utf-8'],
+      ['/asyncapi.json', 'application/json; charset=utf-8'],
+      ['/docs/json', 'application/json; charset=utf-8']
+    ]) {
+      const answer = await app.inject(url)
+      t.equal(answer.statusCode, 200, url)
+      t.equal(answer.headers['content-type'], type)
+    }
+  })
+
+  t.test('take no query parameters', async (t) => {
+    const answer = await app.inject('/openapi.json?version=3')
+    t.match(answer.json(), { status: 400, code: 'invalid_query' })
+  })
+
+  t.test('are where a newcomer looks first', async (t) => {
+    const answer = await app.inject('/')
+    t.equal(answer.statusCode, 302)
+    t.equal(answer.headers.location, '/docs')
+  })
+
+  t.test('describe themselves nowhere, and every other route once', async (t) => {
+    const { paths } = (await app.inject('/openapi.json')).json()
+    t.same(Object.keys(paths).filter((path) => /docs|openapi|asyncapi|\*/.test(path) || path === '/'), [])
+    for (const path of ['/events', '/events/stream', '/ws/events', '/analytics/summary', '/analytics/users', '/analytics/timeseries', '/health', '/health/live', '/health/ready', '/metrics']) {
+      t.ok(path in paths, path)
+    }
+  })
+
+  t.test('say which routes ask for a key', async (t) => {
+    const { paths, components } = (await app.inject('/openapi.json')).json()
+    t.same(Object.keys(components.securitySchemes), ['bearer', 'key'])
+    t.same(paths['/analytics/summary'].get.security, [{}, { bearer: [] }])
+    t.same(paths['/events'].post.security, [{}, { bearer: [] }, { key: [] }])
+    t.same(paths['/ws/events'].get.security, [{}, { bearer: [] }, { key: [] }])
+    t.same(paths['/health'].get.security, [])
+    for (const operation of Object.values<any>(paths).flatMap((path) => Object.values<any>(path))) {
+      t.notOk(operation.parameters?.some((parameter: any) => parameter.name === 'key'), `${operation.operationId} has its key as security, not as a parameter`)
+    }
+  })
+})
+
+t.test('the page works over plain HTTP and loads nothing from elsewhere', async (t) => {
+  const app = await startApp(t)
+  const page = await app.inject('/docs')
+  const policy = String(page.headers['content-security-policy'])
+  t.match(policy, /script-src 'self'/)
+  t.notMatch(policy, /upgrade-insecure-requests|https?:|\*/)
+  t.notOk('strict-transport-security' in page.headers)
+  t.notMatch(page.body, /(src|href)="(https?:)?\/\//)
+})
+
+const CHROMIUM = '/usr/bin/chromium'
+
+/** How a browser runs in a test: without a screen, and without telling or asking anybody anything. */
+const ARGUMENTS = [
+  '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
+  '--disable-background-networking', '--disable-component-update', '--disable-sync'
+]
+
+/** One operation on the page of Swagger UI. */
+function operationOn(page: Page, id: string) {
+  const block = page.locator(`[id="${id}"]`)
+  const answers = block.locator('.live-responses-table')
+  return {
+    tryOut: block.locator('.try-out__btn'),
+    mediaType: block.locator('.opblock-section-request-body select.content-type'),
+    async open() {
+      await block.locator('.opblock-summary-control').click()
+      await block.locator('.opblock-body').waitFor()
+    },
+    async execute() {
+      const [answer] = await Promise.all([
+        page.waitForResponse((response) => response.request().resourceType() === 'fetch'),
+        block.locator('.execute').click()
+      ])
+      await answers.waitFor()
+      return { status: answer.status(), body: await answer.json(), shown: answers }
+    }
+  }
+}
+
+const skip = existsSync(CHROMIUM) ? false : `there is no browser at ${CHROMIUM}`
+
+t.test('"Try it out" counts, in a browser', { skip, timeout: 115_000 }, async (t) => {
+  const { port } = await startServer(t)
+  const browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGUMENTS, timeout: 60_000 })
+  t.teardown(() => browser.close())
+  const page = await browser.newPage()
+  page.setDefaultTimeout(60_000)
+  const complaints: string[] = []
+  page.on('console', (message) => {
+    if (message.type() === 'error') complaints.push(message.text())
+  })
+  page.on('pageerror', (error) => complaints.push(error.message))
+
+  await page.goto(`http://127.0.0.1:${port}/`)
+  const send = operationOn(page, 'operations-events-sendEvents')
+  await send.open()
+  await send.tryOut.click()
+  const first = await send.execute()
+  t.match(first, { status: 200, body: { accepted: 1, duplicates: 0 } })
+  t.match(await first.shown.innerText(), /"accepted": 1/, 'and shows it')
+  t.match(await send.execute(), { status: 200, body: { accepted: 0, duplicates: 1 } }, 'the same event again is a duplicate')
+
+  await send.mediaType.selectOption('application/x-ndjson')
+  t.match(await send.execute(), { status: 200, body: { accepted: 1 } }, 'NDJSON')
+  await send.mediaType.selectOption('text/plain')
+  t.match(await send.execute(), { status: 200, body: { accepted: 1 } }, 'text')
+
+  await page.goto(`http://127.0.0.1:${port}/docs/`)
+  await send.open()
+  await send.tryOut.click()
+  t.match(await send.execute(), { status: 200, body: { accepted: 1 } }, 'after another load the examples are new')
+
+  const summary = operationOn(page, 'operations-analytics-getSummary')
+  await summary.open()
+  await summary.tryOut.click()
+  t.match(await summary.execute(), { status: 200, body: { total_events: 4, events_by_type: { page_view: 4 } } })
+
+  for (const id of ['operations-live-streamEvents', 'operations-live-openLive']) {
+    const stream = operationOn(page, id)
+    await stream.open()
+    t.equal(await stream.tryOut.count(), 0, `${id} never ends, so it cannot be tried out`)
+  }
+  t.same(complaints, [], 'nothing is blocked and nothing fails')
+})
