@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util'
 import closeWithGrace from 'close-with-grace'
 import { buildApp } from './app.ts'
+import { RefusedError } from './backends/backend.ts'
 import { createLogger, standardOutput } from './logger.ts'
 import { helpText, loadSettings, SettingsError, type Settings } from './settings.ts'
 
@@ -43,7 +44,10 @@ if (readArguments().help) {
 
 const settings = readSettings()
 const logger = await createLogger(settings.LOG_LEVEL, standardOutput())
-const app = await buildApp(settings, { logger })
+const app = await buildApp(settings, { logger }).catch((error: unknown) => {
+  if (error instanceof RefusedError) return fail(error.message)
+  throw error
+})
 
 closeWithGrace({ delay: settings.SHUTDOWN_TIMEOUT * 1000, logger }, async ({ signal, err }) => {
   if (err) logger.fatal({ err }, 'stopping after an error that nobody handled')

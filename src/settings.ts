@@ -22,7 +22,9 @@ const Bytes = (bytes: number, minimum: number, maximum: number, description: str
 
 /** Every setting, by the name of its environment variable. */
 export const SettingsSchema = Type.Object({
-  STORE: StringEnum(['memory'] as const, { default: 'memory', description: 'Where events are kept. `memory` forgets everything on restart.' }),
+  STORE: StringEnum(['memory', 'journal'] as const, { default: 'memory', description: 'Where events are kept. `memory` forgets everything on restart; `journal` keeps it in DATA_DIR.' }),
+  DATA_DIR: Type.String({ default: './data', description: 'Folder of the journal; made if it does not exist.' }),
+  JOURNAL_SYNC: StringEnum(['full', 'normal'] as const, { default: 'full', description: 'What acknowledged events survive in the journal: `full` power loss, `normal` only the end of the process.' }),
   PORT: Type.Integer({ default: 8080, minimum: 0, maximum: 65535, description: 'Port to listen on; 0 takes any free one.' }),
   HOST: Type.String({ default: '127.0.0.1', description: 'Address to listen on; 0.0.0.0 for every one.' }),
   LOG_LEVEL: StringEnum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const, { default: 'info', description: 'Least severe log lines to write.' }),

@@ -16,6 +16,8 @@ function mistakes(env: Record<string, string>): readonly string[] {
 t.test('the defaults', async (t) => {
   t.same(loadSettings({}), {
     STORE: 'memory',
+    DATA_DIR: './data',
+    JOURNAL_SYNC: 'full',
     PORT: 8080,
     HOST: '127.0.0.1',
     LOG_LEVEL: 'info',
@@ -60,7 +62,7 @@ t.test('what is set', async (t) => {
 
 t.test('one mistake at a time', async (t) => {
   const cases: [string, string, RegExp][] = [
-    ['STORE', 'postgres', /STORE must be one of memory, not "postgres"/],
+    ['STORE', 'postgres', /STORE must be one of memory, journal, not "postgres"/],
     ['PORT', 'http', /PORT must be a whole number from 0 to 65535, not "http"/],
     ['PORT', '65536', /65535/],
     ['PORT', '-1', /PORT/],

@@ -1,8 +1,9 @@
 /** Makes the backend that STORE asks for, known as `app.store` and `app.aggregator`, looks after it and closes it. */
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Aggregator, Backend, Clock, EventStore } from '../backends/backend.ts'
+import { createJournalBackend, type JournalReport } from '../backends/journal/journal.ts'
 import { createMemoryBackend } from '../backends/memory/memory.ts'
-import type { Settings } from '../settings.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -19,17 +20,28 @@ const systemClock: Clock = {
   monotonic: () => performance.now()
 }
 
-function createBackend(settings: Settings, clock: Clock): Backend {
-  return createMemoryBackend({
-    clock,
-    dedupCapacity: settings.DEDUP_CAPACITY,
-    userCapacity: settings.USER_CAPACITY,
-    logBytes: settings.EVENT_LOG_BYTES
+function logReport(log: FastifyBaseLogger, report: JournalReport): void {
+  const { type, ...fields } = report
+  if (type === 'replaying') log.info(fields, 'reading the journal')
+  else if (type === 'replayed') log.info(fields, 'the journal has been read')
+  else if (type === 'recovered') log.info('the journal can be written again')
+  else if (type === 'failed') log.error(fields, 'the journal cannot be written: events are refused until it can')
+  else log.warn(fields, 'journal')
+}
+
+async function createBackend({ log, settings }: FastifyInstance, clock: Clock): Promise<Backend> {
+  const options = { clock, dedupCapacity: settings.DEDUP_CAPACITY, userCapacity: settings.USER_CAPACITY, logBytes: settings.EVENT_LOG_BYTES }
+  if (settings.STORE === 'memory') return createMemoryBackend(options)
+  return createJournalBackend({
+    ...options,
+    directory: settings.DATA_DIR,
+    sync: settings.JOURNAL_SYNC,
+    report: (report) => logReport(log, report)
   })
 }
 
 export default fp<{ clock?: Clock, backend?: Backend }>(async (app, { clock = systemClock, backend }) => {
-  const { store, aggregator } = backend ?? createBackend(app.settings, clock)
+  const { store, aggregator } = backend ?? await createBackend(app, clock)
   app.decorate('store', store)
   app.decorate('aggregator', aggregator)
 
