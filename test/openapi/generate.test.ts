@@ -45,9 +45,9 @@ t.test('the command checks and writes', async (t) => {
   await symlink(join(root, 'node_modules'), join(copy, 'node_modules'))
   const generate = (...args: string[]) => run(process.execPath, ['openapi/generate.ts', ...args], { cwd: copy })
 
-  await generate('--check')
-  await rm(join(copy, 'openapi', 'asyncapi.json'))
-  await t.rejects(generate('--check'), { code: 1, stderr: /openapi\/asyncapi\.json is not what the service serves/ })
+  const removed = join(copy, 'openapi', 'asyncapi.json')
+  await rm(removed)
+  await t.rejects(generate('--check'), { code: 1, stderr: /^openapi\/asyncapi\.json is not what the service serves: run npm run openapi\n$/ })
   await generate()
-  await generate('--check')
+  t.equal(await readFile(removed, 'utf8'), await readFile(new URL('asyncapi.json', folder), 'utf8'))
 })
