@@ -1,44 +1,10 @@
 /** The process itself, as a child. */
-import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer, type AddressInfo } from 'node:net'
 import t from 'tap'
-import type { Test } from 'tap'
 import { anEvent } from './harness.ts'
 import { RawClient, request } from './raw-client.ts'
-
-const SERVER = new URL('../src/server.ts', import.meta.url).pathname
-
-/** A server in a process of its own, and what it writes. */
-class ServerProcess {
-  readonly child: ChildProcess
-  stdout = ''
-  stderr = ''
-  readonly exit: Promise<number | null>
-  #wake: () => void = () => {}
-
-  constructor(t: Test, env: Record<string, string> = {}, args: string[] = []) {
-    this.child = spawn(process.execPath, [SERVER, ...args], { env: { ...process.env, PORT: '0', ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
-    this.exit = once(this.child, 'close').then(([code]) => code as number | null)
-    this.child.stdout!.on('data', (text) => {
-      this.stdout += text
-      this.#wake()
-    })
-    this.child.stderr!.on('data', (text) => { this.stderr += text })
-    this.child.on('close', () => this.#wake())
-    t.teardown(() => this.child.kill('SIGKILL'))
-  }
-
-  /** The port, as soon as the server listens. */
-  async port(): Promise<number> {
-    for (;;) {
-      const port = /listening at http:\/\/[\d.]+:(\d+)/.exec(this.stdout)?.[1]
-      if (port !== undefined) return Number(port)
-      if (this.child.exitCode !== null) throw new Error(`the server ended: ${this.stderr}`)
-      await new Promise<void>((resolve) => { this.#wake = resolve })
-    }
-  }
-}
+import { ServerProcess } from './server-process.ts'
 
 t.test('SIGTERM: what is in flight is finished, then it exits with 0', async (t) => {
   const server = new ServerProcess(t)
