@@ -24,6 +24,8 @@ interface UiSystem {
   fn: { jsonSchema202012: { getJsonSampleSchema(schema: unknown, config: unknown, mediaType: string, example: unknown): unknown } }
 }
 
+/* c8 ignore start -- the two functions run in the browser; a test tries both out there */
+
 /** A plugin of Swagger UI, sent to the browser as text: what never ends is shown but cannot be tried out. */
 function streamsAreNotTriedOut() {
   return {
@@ -54,6 +56,8 @@ function linesAreText() {
     }
   }
 }
+
+/* c8 ignore stop */
 
 const uiConfig: FastifySwaggerUiConfigOptions = {
   layout: 'BaseLayout',
