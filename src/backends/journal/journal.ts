@@ -65,7 +65,8 @@ export interface JournalBackend extends Backend {
 export async function createJournalBackend(options: JournalOptions): Promise<JournalBackend> {
   const { clock, directory, sync, logBytes, thread = new URL('writer-thread.ts', import.meta.url) } = options
   const workerData: WriterOptions = { directory, sync, logBytes, horizon: HORIZON, wall: clock.wall() }
-  const worker = new Worker(thread, { workerData })
+  // What is loaded into the main thread before anything else (tracing, say) is of no use to the writing one.
+  const worker = new Worker(thread, { workerData, execArgv: [] })
   const found = await new Promise<Found>((resolve, reject) => {
     worker.once('error', reject)
     worker.once('message', (answer: Answer) => {
