@@ -137,6 +137,28 @@ t.test('strings, numbers and words of properties, each in its place', async (t) 
   t.ok(tally.fast > 1000 && tally.bad > 300, tally.text)
 })
 
+t.test('fields of a timestamp, and levels of nesting, around every limit', async (t) => {
+  const tally = new Tally()
+  const withTime = (time: string): string => JSON.stringify({ ...CANONICAL, timestamp: time })
+  for (let value = 0; value < 100; value++) {
+    const two = String(value).padStart(2, '0')
+    for (const time of [
+      `2026-${two}-10T00:00:00.000Z`, `2026-10-${two}T00:00:00.000Z`, `2026-02-${two}T00:00:00.000Z`, `2024-02-${two}T00:00:00.000Z`, `2026-10-10T${two}:00:00.000Z`,
+      `2026-10-10T00:${two}:00.000Z`, `2026-10-10T00:00:${two}.000Z`, `2026-10-10T00:00:00.0${two}Z`, `19${two}-10-10T00:00:00.000Z`, `${two}26-10-10T00:00:00.000Z`
+    ]) compareExactly(Buffer.from(withTime(time) + ' '.repeat(16)), 'json')
+    compare(Buffer.from(withTime(`2026-10-10T00:00:00.9${two}Z`)), 'json', tally)
+  }
+  for (let levels = PROPERTIES_MAX_DEPTH - 2; levels < PROPERTIES_MAX_DEPTH + 3; levels++) {
+    for (const innermost of ['1', '{}', '[]', '{"__proto__":1}', '1e400', '{"a":1,"a":2}']) {
+      for (const [open, close] of [['[', ']'], ['{"k":', '}'], ['[{"j":1,"k":', '}]']]) {
+        const times = open.length > 5 ? Math.floor(levels / 2) : levels
+        compareEverywhere(Buffer.from(`${JSON.stringify(CANONICAL).slice(0, -1)},"properties":{"k":${open.repeat(times)}${innermost}${close.repeat(times)}}}`), tally)
+      }
+    }
+  }
+  t.ok(tally.fast > 130 && tally.bad > 100, tally.text)
+})
+
 t.test('what takes the fast path, and what does not', async (t) => {
   const isFast = (text: string): boolean => {
     const tally = new Tally()
