@@ -203,6 +203,28 @@ t.test('silence says no place that was not reached', async (t) => {
   t.equal(peer.sent.length, count, 'to a full socket nothing is added')
 })
 
+t.test('what is appended while a page is on its way is not forgotten', async (t) => {
+  let release = () => {}
+  const rig = createRig({
+    wrap: (store) => override(store, {
+      async read(...request) {
+        const page = await store.read(...request)
+        await new Promise<void>((resolve) => { release = resolve })
+        return page
+      }
+    })
+  })
+  const [peer] = openMany(rig, 1)
+  await settle(1) // it has read that there is nothing, and does not know it yet
+  const ids = await rig.send(rig.events(1))
+  await settle() // the log has grown, and it was not waiting for that
+  for (let i = 0; i < 4; i++) {
+    release()
+    await settle()
+  }
+  t.same(peer.eventIds, ids)
+})
+
 t.test('while the storage cannot answer everybody waits, and then goes on', async (t) => {
   let isUp = true
   const rig = createRig({
@@ -237,7 +259,7 @@ t.test('an error of the service\'s own ends the connection and is reported', asy
   t.ok(rig.errors.length > 0 && rig.errors.every((error) => error === bug))
 })
 
-t.test('a connection that fails while it is sent to keeps nobody else waiting', async (t) => {
+t.test('a connection that breaks while it is sent to keeps nobody else waiting', async (t) => {
   const rig = createRig()
   const [bad, good] = openMany(rig, 2)
   await settle()

@@ -134,6 +134,7 @@ t.test('a summary that comes while others are appended: frames end where it was 
     })
   })
   const { session, peer } = open(rig)
+  await settle() // waits at the head
   await rig.send(rig.events(2))
   session.receive(WATCH) // taken after two events
   await rig.send(rig.events(3))
