@@ -137,8 +137,8 @@ t.test('a file that is not what it should be is refused and not touched', async 
     ['newer', /newer version/, (folder) => edit(folder, 'PRAGMA user_version = 99')],
     ['foreign', /not a journal/, (folder) => { rmSync(file(folder)); edit(folder, 'CREATE TABLE cats (name)') }],
     ['text', /damaged/, (folder) => { rmSync(file(folder)); edit(folder, ''); copyFileSync(import.meta.filename, file(folder)) }],
-    ['altered', /damaged: the row of events 200 to 399 is not what was written/, (folder) => edit(folder, "UPDATE rows SET columns = zeroblob(length(columns)) WHERE position = 200")],
-    ['altered events', /damaged: the row of events 400 to 599/, (folder) => edit(folder, "UPDATE rows SET events = zeroblob(length(events)) WHERE position = 400")],
+    ['altered', /damaged: the row of events 200 to 399 is not what was written/, (folder) => edit(folder, 'UPDATE rows SET columns = zeroblob(length(columns)) WHERE position = 200')],
+    ['altered events', /damaged: the row of events 400 to 599/, (folder) => edit(folder, 'UPDATE rows SET events = zeroblob(length(events)) WHERE position = 400')],
     ['hole', /damaged: events 200 to 399 are missing/, (folder) => edit(folder, 'DELETE FROM rows WHERE position = 200')]
   ]
   for (const [name, message, spoil] of cases) {

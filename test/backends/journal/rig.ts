@@ -60,7 +60,13 @@ export class Journal {
     const { clock = new TestClock() } = options
     const reports = new Reports()
     const backend = await createJournalBackend({
-      dedupCapacity: 1_000_000, userCapacity: 100_000, logBytes: 1 << 20, sync: 'full', ...options, clock, directory,
+      dedupCapacity: 1_000_000,
+      userCapacity: 100_000,
+      logBytes: 1 << 20,
+      sync: 'full',
+      ...options,
+      clock,
+      directory,
       report: (report) => reports.add(report)
     })
     t.teardown(() => backend.store.close())
