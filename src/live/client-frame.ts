@@ -10,6 +10,7 @@ import {
 import { syntaxProblem } from '../ingest/body-reader.ts'
 import { isUserId } from '../ingest/event-validator.ts'
 import { JsonError, eachMember, skipSpace, skipValue, type Member } from '../ingest/json.ts'
+import { parseJson } from '../ingest/json-value.ts'
 import { FrameError, asFrameError } from './frame-error.ts'
 
 /** Events to take: one event or an array of them, as JSON. */
@@ -82,7 +83,7 @@ function readObject(bytes: Buffer, start: number): Request {
   if (name === 'publish') return readPublish(bytes, members, id)
   const validate = typeof name === 'string' ? VALIDATORS.get(name) : undefined
   if (validate === undefined) throw new FrameError('unknown_type', `\`type\` must be one of ${KNOWN_TYPES}`, id)
-  const frame: unknown = JSON.parse(bytes.toString('utf8', start))
+  const frame = parseJson(bytes.toString('utf8', start))
   if (!validate(frame)) throw new FrameError('invalid_frame', describe(validate.errors![0]), id)
   return frame as Request
 }

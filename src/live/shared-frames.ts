@@ -131,11 +131,7 @@ export class SharedFrames {
   #keep(key: string, frame: Frame): void {
     this.#kept.delete(key)
     this.#kept.set(key, frame)
-    if (this.#kept.size <= MAX_KEPT) return
-    for (const oldest of this.#kept.keys()) {
-      this.#kept.delete(oldest)
-      break
-    }
+    if (this.#kept.size > MAX_KEPT) this.#kept.delete(this.#kept.keys().next().value!)
   }
 }
 

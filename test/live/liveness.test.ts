@@ -59,11 +59,13 @@ t.test('a slow reader of a long resume lives as long as it takes something', asy
   const { peer, outbox, pass } = watchOver({ eager: false })
   let ticks = 0
   outbox.send(Buffer.alloc(10), () => {})
-  t.equal(pass(300_000, { every: () => {
-    if (++ticks % 200 !== 0) return // every 50 s
-    outbox.send(Buffer.alloc(10), () => {})
-    peer.drain(1)
-  } }), undefined)
+  t.equal(pass(300_000, {
+    every: () => {
+      if (++ticks % 200 !== 0) return // every 50 s
+      outbox.send(Buffer.alloc(10), () => {})
+      peer.drain(1)
+    }
+  }), undefined)
   t.equal(peer.pings, 1, 'it was asked, and the question waits behind what it has not read')
   const left = pass(300_000)
   t.ok(left !== undefined && left <= 60_000, `nothing for a minute: gone after ${left} ms`)

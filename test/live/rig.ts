@@ -24,7 +24,13 @@ export interface Rig {
 }
 
 /** `wrap` puts something between the hub and the store. */
-export function createRig({ logBytes = 1 << 26, wrap = (store: EventStore) => store, wrapAggregator = (aggregator: Aggregator) => aggregator, wrapIngest = (ingest: Ingest) => ingest, ...options }: {
+export function createRig({
+  logBytes = 1 << 26,
+  wrap = (store: EventStore) => store,
+  wrapAggregator = (aggregator: Aggregator) => aggregator,
+  wrapIngest = (ingest: Ingest) => ingest,
+  ...options
+}: {
   logBytes?: number
   wrap?: (store: EventStore) => EventStore
   wrapAggregator?: (aggregator: Aggregator) => Aggregator
