@@ -4,7 +4,8 @@
  * neither ingest nor a neighbour waits for a slow, a lagging or a crowded subscription. [LIVE-4]
  */
 import type { EventStore } from '../backends/backend.ts'
-import { SharedFrames, type Group, type Reading } from './shared-frames.ts'
+import { Cohort } from './cohort.ts'
+import { SharedFrames, keyOf, type FrameReader, type Group, type Reading } from './shared-frames.ts'
 import type { Subscriber } from './subscriber.ts'
 
 /** Work done before the rest of the process has its turn: some milliseconds at the most. A turn is one piece of work. */
@@ -28,6 +29,14 @@ export interface LiveStats {
   cuts: number
 }
 
+/** Who takes turns. */
+export interface Turn {
+  /** Takes one step towards the head of the log. */
+  advance(): void
+  /** The step has failed, and that is the service's own fault. */
+  abandon(error: unknown): void
+}
+
 /** See above. */
 export class Feed {
   readonly store: EventStore
@@ -39,9 +48,10 @@ export class Feed {
   readonly onError: (error: unknown) => void
   /** How often the log is known to have grown. */
   version = 0
-  readonly #atHead = new Set<Subscriber>()
+  /** Those who wait for the log to grow, by group and place. */
+  readonly #cohorts = new Map<string, Cohort>()
   readonly #stalled = new Set<Subscriber>()
-  readonly #queue: Subscriber[] = []
+  readonly #queue: Turn[] = []
   /** Pieces of work left until the rest of the process has its turn. */
   #budget = BUDGET
   #isScheduled = false
@@ -55,22 +65,38 @@ export class Feed {
     this.onError = onError
   }
 
-  /** Gives a subscriber a turn. Whoever asks twice gets two, which does no harm. */
-  queue(subscriber: Subscriber): void {
-    this.#queue.push(subscriber)
+  /** Gives a turn. Whoever asks twice gets two, which does no harm. */
+  queue(turn: Turn): void {
+    this.#queue.push(turn)
     this.#schedule()
   }
 
-  /** Reads the frame behind a place for a subscriber, or lets it wait for a read that is under way. */
-  read(group: Group, cursor: string, subscriber: Subscriber): Reading {
-    const reading = this.frames.read(group, cursor, this.version, subscriber)
+  /** Reads the frame behind a place, or lets the reader wait for a read that is under way. */
+  read(group: Group, cursor: string, reader: FrameReader): Reading {
+    const reading = this.frames.read(group, cursor, this.version, reader)
     if (reading.readers.length === 1) this.#budget -= group.isWhole ? READ_COST : FILTERED_READ_COST
     return reading
   }
 
-  /** Lets a subscriber wait until the log has grown. */
-  park(subscriber: Subscriber): void {
-    this.#atHead.add(subscriber)
+  /** Lets a subscriber wait at a place until the log has grown. */
+  park(subscriber: Subscriber, group: Group, cursor: string): Cohort {
+    const key = keyOf(group, cursor)
+    let cohort = this.#cohorts.get(key)
+    if (cohort === undefined) this.#cohorts.set(key, cohort = new Cohort(this, group, cursor))
+    cohort.subscribers.add(subscriber)
+    return cohort
+  }
+
+  /** Lets a cohort wait on at the place to which it has moved, together with who waits there already. */
+  keep(cohort: Cohort): void {
+    const key = keyOf(cohort.group, cohort.cursor)
+    const there = this.#cohorts.get(key)
+    if (there === undefined) {
+      this.#cohorts.set(key, cohort)
+    } else if (there !== cohort) {
+      for (const subscriber of cohort.subscribers) subscriber.wait(there)
+      cohort.subscribers.clear()
+    }
   }
 
   /** Lets a subscriber wait until the storage may answer again. */
@@ -79,16 +105,20 @@ export class Feed {
   }
 
   /** Forgets a subscriber that waits. */
-  leave(subscriber: Subscriber): void {
-    this.#atHead.delete(subscriber)
+  leave(subscriber: Subscriber, cohort: Cohort | undefined): void {
     this.#stalled.delete(subscriber)
+    if (cohort === undefined) return
+    cohort.subscribers.delete(subscriber)
+    if (cohort.subscribers.size > 0) return
+    const key = keyOf(cohort.group, cohort.cursor)
+    if (this.#cohorts.get(key) === cohort) this.#cohorts.delete(key)
   }
 
   /** The log has grown. */
   wake(): void {
     this.version++
-    for (const subscriber of this.#atHead) this.#queue.push(subscriber)
-    this.#atHead.clear()
+    for (const cohort of this.#cohorts.values()) this.#queue.push(cohort)
+    this.#cohorts.clear()
     this.#renew()
   }
 
@@ -102,7 +132,7 @@ export class Feed {
   stop(): void {
     this.#isStopped = true
     this.#queue.length = 0
-    this.#atHead.clear()
+    this.#cohorts.clear()
     this.#stalled.clear()
   }
 
@@ -124,11 +154,11 @@ export class Feed {
     this.#isScheduled = true
     while (taken < queue.length && this.#budget > 0) {
       this.#budget--
-      const subscriber = queue[taken++]
+      const turn = queue[taken++]
       try {
-        subscriber.advance() // may put itself at the end
+        turn.advance() // may put itself at the end
       } catch (error) {
-        subscriber.abandon(error) // one that fails keeps nobody else from going on
+        turn.abandon(error) // one that fails keeps nobody else from going on
       }
     }
     queue.splice(0, taken)

@@ -135,6 +135,7 @@ export class SharedFrames {
   }
 }
 
-function keyOf(group: Group, cursor: string): string {
+/** Names a place for all of a group. */
+export function keyOf(group: Group, cursor: string): string {
   return `${group.id} ${cursor}`
 }

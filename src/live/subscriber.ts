@@ -4,8 +4,9 @@
  */
 import { LostCursorError, StorageUnavailableError, type Filter } from '../backends/backend.ts'
 import { CloseCode, type Outlet } from './connection.ts'
+import type { Cohort } from './cohort.ts'
 import type { Encoding } from './encoding.ts'
-import type { Feed } from './feed.ts'
+import type { Feed, Turn } from './feed.ts'
 import type { Outbox } from './outbox.ts'
 import type { Position } from './position.ts'
 import type { Frame, FrameReader, Group, Reading } from './shared-frames.ts'
@@ -14,15 +15,16 @@ import type { Frame, FrameReader, Group, Reading } from './shared-frames.ts'
 const MAX_UNSENT = 2
 
 /** See above. */
-export class Subscriber implements FrameReader {
+export class Subscriber implements FrameReader, Turn {
   readonly #feed: Feed
   readonly #outlet: Outlet
   readonly #outbox: Outbox
   readonly #encoding: Encoding
   /** Undefined while it is not subscribed. */
   #group: Group | undefined
-  /** Everything before it that matches was handed over, or told as a gap. */
+  /** Everything before it that matches was handed over, or told as a gap. While it waits its cohort knows better. */
   #cursor: string
+  #cohort: Cohort | undefined
   #reading: Reading | undefined
   /** Read, and waiting for its turn. */
   #frame: Frame | undefined
@@ -43,7 +45,7 @@ export class Subscriber implements FrameReader {
   }
 
   get cursor(): string {
-    return this.#cursor
+    return this.#cohort?.cursor ?? this.#cursor
   }
 
   get isSubscribed(): boolean {
@@ -68,8 +70,10 @@ export class Subscriber implements FrameReader {
   /** Tells no more events. */
   unsubscribe(): void {
     if (this.#group === undefined) return
+    this.#cursor = this.cursor
+    this.#feed.leave(this, this.#cohort)
     this.#feed.frames.leave(this.#group)
-    this.#feed.leave(this)
+    this.#cohort = undefined
     this.#group = this.#reading = this.#frame = undefined
     this.#isHeld = false
   }
@@ -77,7 +81,7 @@ export class Subscriber implements FrameReader {
   /** Takes one step towards the head of the log, if the socket has room. */
   advance(): void {
     const feed = this.#feed
-    if (this.#group === undefined || this.#reading !== undefined) return
+    if (this.#group === undefined || this.#reading !== undefined || this.#cohort !== undefined) return
     if (this.#unsent >= MAX_UNSENT) {
       if (!this.#isHeld) feed.stats.holds++
       this.#isHeld = true
@@ -96,8 +100,22 @@ export class Subscriber implements FrameReader {
     }
     this.#cursor = frame.cursor
     if (frame.hasMore || frame.version !== feed.version) feed.queue(this)
-    else feed.park(this)
+    else this.#cohort = feed.park(this, this.#group, frame.cursor)
     this.onMove?.()
+  }
+
+  /** Waits on with others, who stand at the same place. */
+  wait(cohort: Cohort): void {
+    cohort.subscribers.add(this)
+    this.#cohort = cohort
+  }
+
+  /** Its waiting is over: goes on from where its cohort was, with the next frame if that is known. */
+  resume(cursor: string, frame: Frame | undefined): void {
+    this.#cohort = undefined
+    this.#cursor = cursor
+    this.#frame = frame
+    this.#feed.queue(this)
   }
 
   receive(reading: Reading, frame: Frame): void {
@@ -133,7 +151,7 @@ export class Subscriber implements FrameReader {
   /** Breaks a silence of this length, so that the peer knows its place and that there is nothing to miss. */
   breakSilence(after: number): void {
     if (this.#unsent > 0 || this.#feed.now() - this.#spokeAt < after) return
-    this.#send(this.#encoding.silence(this.#cursor))
+    this.#send(this.#encoding.silence(this.cursor))
   }
 
   #tellGap(gap: Parameters<Encoding['gap']>[0]): void {

@@ -127,6 +127,35 @@ t.test('filters that mean the same share frames, others do not', async (t) => {
   t.equal(counter.reads, 3)
 })
 
+t.test('those to whom nothing matters are not touched, and their place moves on all the same', async (t) => {
+  const counter = countReads()
+  const rig = createRig(counter)
+  const open = () => {
+    const peer = new FakePeer()
+    return { peer, session: rig.hub.openSession(peer, { ...READER, filter: { types: new Set([3]) } }) }
+  }
+  const members = []
+  for (let i = 0; i < 10; i++) { // they begin at different places
+    members.push(...Array.from({ length: 100 }, open))
+    await rig.send(rig.events(3))
+    if (i % 3 === 0) await settle()
+  }
+  await settle()
+  counter.reads = 0
+  for (let i = 0; i < 10; i++) {
+    await rig.send(rig.events(100))
+    await settle()
+  }
+  t.equal(counter.reads, 10, 'one look at each append, for all of them')
+  for (const { session } of members.splice(0, 300)) rig.hub.leave(session)
+  rig.clock.advance(25_000)
+  rig.hub.tick()
+  t.ok(members.every(({ peer }) => peer.framesOf('events').length === 1 && peer.framesOf('events')[0].cursor === rig.store.cursor()))
+  const [id] = await rig.send(rig.events(1, 'signup'))
+  await settle()
+  t.ok(members.every(({ peer }) => peer.eventIds.length === 1 && peer.eventIds[0] === id))
+})
+
 t.test('those who come and go leave nothing behind', async (t) => {
   const counter = countReads()
   const rig = createRig(counter)
