@@ -56,8 +56,6 @@ const keys = new Uint32Array(MAX_KEYS * 2 * (PROPERTIES_MAX_DEPTH + 1))
 export class Scanner {
   readonly #bytes: Buffer
   readonly #view: DataView
-  /** The last offset at which a token can be looked for. */
-  readonly #lastToken: number
   readonly #batch: Batch
   readonly #latest: number
   // The day that was read last, and its first millisecond.
@@ -70,7 +68,6 @@ export class Scanner {
   constructor(bytes: Buffer, batch: Batch, now: number) {
     this.#bytes = bytes
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
-    this.#lastToken = bytes.length - LONGEST_TOKEN
     this.#batch = batch
     this.#latest = now + FUTURE_TOLERANCE
   }
@@ -86,8 +83,7 @@ export class Scanner {
     if (bytes[i] !== OPEN_BRACE) return -1
     do {
       i++
-      if (i > this.#lastToken) return -1
-      const field = this.#field(i)
+      const field = this.#field(i, end)
       if (field === 0 || (has & field) !== 0) return -1
       has |= field
       i = this.#value(field, i, slot, end)
@@ -102,13 +98,13 @@ export class Scanner {
   }
 
   /** Which field's key begins at `at`; 0 for none of them. */
-  #field(at: number): number {
+  #field(at: number, end: number): number {
     const view = this.#view
-    if (EVENT_ID.isAt(view, at)) return HAS_ID
-    if (USER_ID.isAt(view, at)) return HAS_USER
-    if (EVENT_TYPE.isAt(view, at)) return HAS_TYPE
-    if (TIMESTAMP.isAt(view, at)) return HAS_TIME
-    return PROPERTIES.isAt(view, at) ? HAS_PROPERTIES : 0
+    if (EVENT_ID.isAt(view, at, end)) return HAS_ID
+    if (USER_ID.isAt(view, at, end)) return HAS_USER
+    if (EVENT_TYPE.isAt(view, at, end)) return HAS_TYPE
+    if (TIMESTAMP.isAt(view, at, end)) return HAS_TIME
+    return PROPERTIES.isAt(view, at, end) ? HAS_PROPERTIES : 0
   }
 
   /** Reads the value of the field whose key begins at `at`. */
@@ -116,7 +112,7 @@ export class Scanner {
     switch (field) {
       case HAS_ID: return this.#eventId(at + EVENT_ID.length, slot, end)
       case HAS_USER: return this.#userId(at + USER_ID.length, slot, end)
-      case HAS_TYPE: return this.#eventType(at + EVENT_TYPE.length, slot)
+      case HAS_TYPE: return this.#eventType(at + EVENT_TYPE.length, slot, end)
       case HAS_TIME: return this.#timestamp(at + TIMESTAMP.length, slot, end)
       default: return this.#properties(at + PROPERTIES.length, end)
     }
@@ -173,11 +169,10 @@ export class Scanner {
     return i + 1
   }
 
-  #eventType(at: number, slot: number): number {
-    if (at > this.#lastToken) return -1
+  #eventType(at: number, slot: number, end: number): number {
     for (let type = 0; type < TYPES.length; type++) {
       const token = TYPES[type]
-      if (token?.isAt(this.#view, at)) {
+      if (token?.isAt(this.#view, at, end)) {
         this.#batch.types[slot] = type
         return at + token.length
       }
@@ -239,9 +234,9 @@ export class Scanner {
 
   /** A key without escapes that is not `__proto__`, and its colon. */
   #key(at: number, end: number): number {
-    if (at > this.#lastToken || this.#bytes[at] !== QUOTE) return -1
+    if (this.#bytes[at] !== QUOTE) return -1
     const i = this.#string(at, end)
-    return i < 0 || i >= end || this.#bytes[i] !== COLON || PROTO.isAt(this.#view, at) ? -1 : i + 1
+    return i < 0 || i >= end || this.#bytes[i] !== COLON || PROTO.isAt(this.#view, at, end) ? -1 : i + 1
   }
 
   /** Whether no earlier key of this object is the same; keeps it for the later ones. */
@@ -263,8 +258,8 @@ export class Scanner {
   /** Whether the value behind a key of `properties`, colon included, begins as the key's type asks. */
   #isTyped(start: number, end: number): boolean {
     const first = this.#bytes[end]
-    if (PAGE.isAt(this.#view, start) || PRODUCT_ID.isAt(this.#view, start)) return first === QUOTE
-    if (AMOUNT.isAt(this.#view, start)) return DIGIT[first] < INVALID
+    if (PAGE.isAt(this.#view, start, end) || PRODUCT_ID.isAt(this.#view, start, end)) return first === QUOTE
+    if (AMOUNT.isAt(this.#view, start, end)) return DIGIT[first] < INVALID
     return true
   }
 

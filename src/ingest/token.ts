@@ -1,6 +1,6 @@
 /** Texts that the scan knows beforehand, made ready for being compared with bytes. */
 
-/** Longest text of a token, and the bytes that must be readable where one is looked for. */
+/** Longest text of a token, in bytes. */
 export const LONGEST_TOKEN = 16
 
 /**
@@ -31,9 +31,9 @@ export class Token {
     this.word3 = bytes.readUInt32LE(this.at3)
   }
 
-  /** Whether the text stands at an offset; LONGEST_TOKEN bytes from there can be read. */
-  isAt(view: DataView, at: number): boolean {
-    return view.getUint32(at, true) === this.word0 && view.getUint32(at + this.at1, true) === this.word1 &&
+  /** Whether the text stands at an offset, before `end`. */
+  isAt(view: DataView, at: number, end: number): boolean {
+    return at + this.length <= end && view.getUint32(at, true) === this.word0 && view.getUint32(at + this.at1, true) === this.word1 &&
       view.getUint32(at + this.at2, true) === this.word2 && view.getUint32(at + this.at3, true) === this.word3
   }
 }
