@@ -25,7 +25,8 @@ const clock = { wall: () => Date.now(), monotonic: () => performance.now() }
 /** Measures one batch size; the replay is a new start on the same folder. */
 export async function measureDisk({ events, batch, appends, users, sync }: DiskOptions): Promise<Row> {
   const directory = mkdtempSync(join(process.env.BENCH_DIRECTORY ?? tmpdir(), 'journal-bench-'))
-  const open = (): Promise<JournalBackend> => createJournalBackend({ clock, directory, sync, dedupCapacity: 20_000_000, userCapacity: 5_000_000, logBytes: 256 << 20 })
+  const capacities = { dedupCapacity: 20_000_000, userCapacity: 5_000_000, logBytes: 256 << 20 }
+  const open = (): Promise<JournalBackend> => createJournalBackend({ clock, directory, sync, ...capacities })
   try {
     let backend = await open()
     await backend.replayed

@@ -31,7 +31,7 @@ export interface Slice extends Hands {
 }
 
 /** Puts rows together into slices. */
-export function* slices(rows: Iterable<StoredRow>): Generator<Slice> {
+export function * slices(rows: Iterable<StoredRow>): Generator<Slice> {
   let gathered: StoredRow[] = []
   let count = 0
   let bytes = 0

@@ -60,10 +60,13 @@ class Writer {
   take(request: Request): void {
     if (request.type === 'close') this.#close()
     else if (request.type === 'recover') this.#recover()
-    else if (this.#failed) return
-    else if (request.type === 'replay') this.#replay()
+    else if (!this.#failed) this.#work(request)
+  }
+
+  #work(request: Request): void {
+    if (request.type === 'replay') this.#replay()
     else if (request.type === 'commit') this.#commit(request)
-    else this.#trim(request)
+    else if (request.type === 'trim') this.#trim(request)
   }
 
   #replay(): void {
