@@ -73,7 +73,8 @@ export class JournalFile {
   /** Position behind the newest committed event. */
   #end = 0
   #epoch = ''
-  #unsynced = 0
+  /** About so many bytes were written to the write-ahead log since it was copied last. */
+  #logged = 0
 
   /** @throws RefusedError where the file is not one that can be used */
   constructor(options: FileOptions, witness: Witness | undefined) {
@@ -152,7 +153,7 @@ export class JournalFile {
     this.#transact(() => {
       for (const { position, count, wall, elapsed, columns, events } of rows) {
         this.#insert.run(position, count, wall, elapsed, crc32(columns), crc32(events), columns, events)
-        this.#unsynced += columns.length + events.length + 256
+        this.#logged += columns.length + events.length + 256
       }
     })
     const last = rows[rows.length - 1]
@@ -161,8 +162,8 @@ export class JournalFile {
 
   /** Copies the write-ahead log into the file if it has grown long; a reader may keep it from being wound back. */
   checkpoint(): boolean {
-    if (this.#unsynced < CHECKPOINT_BYTES) return false
-    this.#unsynced = 0
+    if (this.#logged < CHECKPOINT_BYTES) return false
+    this.#logged = 0
     this.#db.exec('PRAGMA wal_checkpoint(PASSIVE)')
     return true
   }
@@ -184,7 +185,7 @@ export class JournalFile {
     if (end !== undefined) this.#transact(() => this.#db.prepare('DELETE FROM rows WHERE position < ?').run(end))
     const free = this.#number('PRAGMA freelist_count')
     if (free > VACUUM_PAGES && free * 4 > this.#number('PRAGMA page_count')) this.#db.exec(`PRAGMA incremental_vacuum(${VACUUM_PAGES})`)
-    this.#unsynced += bytes / 16
+    this.#logged += bytes / 16
     return this.#oldest()
   }
 

@@ -123,10 +123,11 @@ export class MemoryCore {
     for (const claim of claims) this.#forgetUncounted(claim)
   }
 
-  /** Writes the verdicts of a batch that cannot be taken: what is known already is a duplicate all the same. */
+  /** Writes the verdicts of a batch that cannot be taken: what has been counted already is a duplicate all the same. */
   refuse(batch: Batch, verdict: Verdict): void {
     for (let i = 0; i < batch.count; i++) {
-      batch.verdicts[i] = this.#dedup.has(batch.ids, i * 4) ? Verdict.Duplicate : verdict
+      const known = this.#dedup.sequenceOf(batch.ids, i * 4)
+      batch.verdicts[i] = known >= 0 && known < this.#counted ? Verdict.Duplicate : verdict
     }
   }
 

@@ -91,6 +91,23 @@ for (const [name, fault, code] of [
   })
 }
 
+t.test('a writing thread that is gone: nothing more is taken, reads go on, and a new start has all that was acknowledged', async (t) => {
+  const disk = new FaultSwitch()
+  const directory = makeFolder(t)
+  const journal = await Journal.open(t, directory, disk)
+  const known = journal.event()
+  await journal.send(known)
+  disk.set(Fault.Crash)
+  const lost = journal.event()
+  t.match(await journal.send(lost, known), { unavailable: 1, duplicates: 1, errors: [{ code: 'storage_unavailable' }] })
+  t.match(await journal.send(lost), { unavailable: 1 })
+  t.match(journal.backend.store.readiness(), { ready: false })
+  t.equal(await journal.total(), 1)
+  await journal.close()
+  const again = await Journal.open(t, directory, { clock: journal.clock })
+  t.match(await again.send(known, lost), { accepted: 1, duplicates: 1 })
+})
+
 t.test('a real full disk, where this user may mount a small one', async (t) => {
   const disk = await smallDisk(t)
   if (disk === undefined) return t.pass('skipped: no small file system can be mounted here')

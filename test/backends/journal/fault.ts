@@ -4,7 +4,7 @@ import { setEnvironmentData } from 'node:worker_threads'
 export const FAULT_KEY = 'journal-fault'
 
 /** What happens to the next commits. */
-export const Fault = { None: 0, Before: 1, After: 2, Full: 3, Hang: 4 } as const
+export const Fault = { None: 0, Before: 1, After: 2, Full: 3, Hang: 4, Crash: 5 } as const
 export type Fault = (typeof Fault)[keyof typeof Fault]
 
 /** Tells the writing threads that are started from now on what to do. */

@@ -22,6 +22,7 @@ serveJournal(parentPort!, workerData as WriterOptions, (db: DatabaseSync) => {
   const fault = Atomics.load(state, 0)
   if (fault === Fault.Before) throw diskError()
   if (fault === Fault.Full) throw Object.assign(new Error('database or disk is full'), { errcode: 13 })
+  if (fault === Fault.Crash) process.exit(3)
   db.exec('COMMIT')
   if (fault === Fault.After) throw diskError()
 })

@@ -75,7 +75,12 @@ t.test('what repeats a pending id waits; what repeats a counted one does not', a
   const second = batchOf([2], clock)
   t.match(core.claim(second), { count: 0, waits: true })
   t.equal(second.verdicts[0], Verdict.Duplicate)
+  const refused = batchOf([2, 3], clock)
+  core.refuse(refused, Verdict.StorageFull)
+  t.same([...refused.verdicts.subarray(0, 2)], [Verdict.StorageFull, Verdict.StorageFull], 'a pending id is no duplicate to who cannot wait')
   core.settle(first, claim)
+  core.refuse(refused, Verdict.StorageFull)
+  t.same([...refused.verdicts.subarray(0, 2)], [Verdict.Duplicate, Verdict.StorageFull])
   t.match(core.claim(batchOf([2], clock)), { count: 0, waits: false })
 })
 
