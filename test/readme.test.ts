@@ -102,6 +102,17 @@ t.test('what differs from the transcript is noticed', async (t) => {
   t.notMatch('id: 7\n', pattern('id: (…)\n'))
 })
 
+t.test('npm start starts it, and whoever stops npm stops it', { timeout: 60_000 }, async (t) => {
+  const server = new ServerProcess(t, {}, ['start', '--silent', '--prefix', ROOT], ['npm'])
+  const port = await server.port()
+  const { pid } = JSON.parse(server.stdout.split('\n')[0]) as { pid: number }
+  t.teardown(() => { try { process.kill(pid, 'SIGKILL') } catch { /* it is gone, as it should be */ } })
+  t.equal((await fetch(`http://127.0.0.1:${port}/health/ready`)).status, 200)
+  server.child.kill('SIGTERM')
+  t.equal(await server.exit, 0)
+  await t.rejects(fetch(`http://127.0.0.1:${port}/health/ready`))
+})
+
 t.test('the WebSocket example does what is printed', async (t) => {
   const [{ text: program }, { text: printed }] = blocks('### WebSocket')
   const server = new ServerProcess(t)

@@ -14,8 +14,9 @@ export class ServerProcess {
   readonly exit: Promise<number | null>
   #wake: () => void = () => {}
 
-  constructor(t: Test, env: Record<string, string> = {}, args: string[] = []) {
-    this.child = spawn(process.execPath, [SERVER, ...args], { env: { ...process.env, PORT: '0', ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  constructor(t: Test, env: Record<string, string> = {}, args: string[] = [], command: readonly string[] = [process.execPath, SERVER]) {
+    const [program, ...first] = command
+    this.child = spawn(program, [...first, ...args], { env: { ...process.env, PORT: '0', ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
     this.exit = once(this.child, 'close').then(([code]) => code as number | null)
     this.child.stdout!.on('data', (text) => {
       this.stdout += text
