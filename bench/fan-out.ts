@@ -32,6 +32,12 @@ const SERVERS: Record<string, ServerOptions> = {
 /** Every answer of either server begins so. */
 const EXPECTED = '{"accepted":'
 
+/** Events of a POST that make about as large a frame as the service makes at the most. */
+const FRAME_BATCH = 350
+
+/** Asks for everything from the beginning; of the loop, whatever is sent does. */
+const EVERYTHING = '{"type":"subscribe","after":"earliest"}'
+
 /** Events before the measurement, as a share of the measured ones. */
 const WARMUP = 0.2
 
@@ -83,11 +89,55 @@ class Finish {
   }
 }
 
-/** Posts as fast as it is answered; deliveries are counted from the first request to the last arrival. */
-async function measureDeliveries(name: string, count: number): Promise<{ deliveriesPerSecond: number, cpuMicroseconds: number }> {
+/** One measurement of deliveries. */
+interface Deliveries {
+  deliveriesPerSecond: number
+  cpuMicroseconds: number
+}
+
+/** How many events are posted so that all subscribers together get about as many as the flag says. */
+function eventsFor(count: number): number {
+  return Math.min(MAX_EVENTS, flags.deliveries / count)
+}
+
+/** All subscribers ask at once for everything that was posted before: delivery alone, with nothing coming in. */
+async function measureResume(name: string, count: number): Promise<Deliveries> {
   const server = await ServerProcess.start(SERVERS[name])
   try {
-    const posts = Math.max(10, Math.ceil(Math.min(MAX_EVENTS, flags.deliveries / count) / flags.batch))
+    const posts = Math.max(4, Math.ceil(eventsFor(count) / FRAME_BATCH))
+    const requests = new PostRequests(new Bodies({ batch: FRAME_BATCH, users: 10_000, form: 'array' }), 'array', posts)
+    requests.refill('/events')
+    const load = await Load.open(server.port, 1)
+    await load.run((i) => requests.get(i), 0, posts, EXPECTED)
+    load.close()
+    let bytes = 0
+    for (let i = 0; i < posts; i++) bytes += eventBytesOf(requests.get(i))
+    const finish = new Finish()
+    const warm = await subscribe(server.port, 1, '?subscribe=false', finish.arrive)
+    warm[0].send(EVERYTHING)
+    await finish.all(warm, bytes)
+    warm[0].close()
+
+    const finishAll = new Finish()
+    const subscribers = await subscribe(server.port, count, '?subscribe=false', finishAll.arrive)
+    const [before, start] = [server.usage(), performance.now()]
+    for (const subscriber of subscribers) subscriber.send(EVERYTHING)
+    await finishAll.all(subscribers, bytes)
+    const seconds = (performance.now() - start) / 1000
+    const deliveries = posts * FRAME_BATCH * count
+    const cpuSeconds = server.usage().cpuSeconds - before.cpuSeconds
+    for (const subscriber of subscribers) subscriber.close()
+    return { deliveriesPerSecond: deliveries / seconds, cpuMicroseconds: cpuSeconds / deliveries * 1e6 }
+  } finally {
+    await server.stop()
+  }
+}
+
+/** Posts as fast as it is answered; deliveries are counted from the first request to the last arrival. */
+async function measureLive(name: string, count: number): Promise<Deliveries> {
+  const server = await ServerProcess.start(SERVERS[name])
+  try {
+    const posts = Math.max(10, Math.ceil(eventsFor(count) / flags.batch))
     const warmup = Math.ceil(posts * WARMUP)
     const requests = new PostRequests(new Bodies({ batch: flags.batch, users: 10_000, form: 'array' }), 'array', posts + warmup)
     requests.refill('/events')
@@ -186,30 +236,36 @@ const results = new Results('fan-out', flags)
 const names = Object.keys(SERVERS)
 const rounds = Array.from({ length: flags.rounds }, (_, round) => round)
 
-const deliveryRows = []
-for (const count of flags.subscribers) {
-  const samples = new Map(names.map((name) => [name, [] as { deliveriesPerSecond: number, cpuMicroseconds: number }[]]))
-  for (const round of rounds) {
-    for (const name of round % 2 === 0 ? names : names.toReversed()) {
-      const sample = await measureDeliveries(name, count)
-      samples.get(name)!.push(sample)
-      results.add({ subscribers: count, round, server: name, ...sample })
+/** Measures both servers with each number of subscribers, and prints the table. */
+async function compareDeliveries(title: string, measure: (name: string, count: number) => Promise<Deliveries>): Promise<void> {
+  const rows = []
+  for (const count of flags.subscribers) {
+    const samples = new Map(names.map((name) => [name, [] as Deliveries[]]))
+    for (const round of rounds) {
+      for (const name of round % 2 === 0 ? names : names.toReversed()) {
+        const sample = await measure(name, count)
+        samples.get(name)!.push(sample)
+        results.add({ what: measure.name, subscribers: count, round, server: name, ...sample })
+      }
+    }
+    const rates = (name: string) => samples.get(name)!.map((sample) => sample.deliveriesPerSecond)
+    for (const name of names) {
+      rows.push({
+        subscribers: count,
+        server: name,
+        'deliveries/s': median(rates(name)),
+        lowest: Math.min(...rates(name)),
+        highest: Math.max(...rates(name)),
+        '× loop': median(ratios(rates(name), rates('loop'))),
+        'CPU µs/delivery': median(samples.get(name)!.map((sample) => sample.cpuMicroseconds))
+      })
     }
   }
-  const rates = (name: string) => samples.get(name)!.map((sample) => sample.deliveriesPerSecond)
-  for (const name of names) {
-    deliveryRows.push({
-      subscribers: count,
-      server: name,
-      'deliveries/s': median(rates(name)),
-      lowest: Math.min(...rates(name)),
-      highest: Math.max(...rates(name)),
-      '× loop': median(ratios(rates(name), rates('loop'))),
-      'CPU µs/delivery': median(samples.get(name)!.map((sample) => sample.cpuMicroseconds))
-    })
-  }
+  results.print(`${title}, median of ${flags.rounds} rounds`, rows)
 }
-results.print(`Events delivered a second, all subscribers together, posted in batches of ${flags.batch}, median of ${flags.rounds} rounds`, deliveryRows)
+
+await compareDeliveries('Events delivered a second out of the log, all subscribers together', measureResume)
+await compareDeliveries(`Events delivered a second as they are posted, ${flags.batch} at a time, one POST after the other`, measureLive)
 
 const delayRows = []
 for (const count of flags.subscribers) {

@@ -50,6 +50,13 @@ export class FrameCounter {
     return counter
   }
 
+  /** Sends a short text frame, masked with zeros (RFC 6455 section 5.3). */
+  send(text: string): void {
+    const payload = Buffer.from(text)
+    if (payload.length > 125) throw new RangeError('short frames only')
+    this.#socket.write(Buffer.concat([Buffer.from([0x81, 0x80 | payload.length, 0, 0, 0, 0]), payload]))
+  }
+
   close(): void {
     this.#socket.destroy()
   }
