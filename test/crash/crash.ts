@@ -22,7 +22,9 @@ try {
     }
   })
   for (const [name, value] of Object.entries(result)) process.stdout.write(`${name.padEnd(18)} ${value}\n`)
-  process.stdout.write(`Every acknowledged event was there once, nothing twice, in ${Math.round((performance.now() - started) / 1000)} s.\n`)
-} finally {
   rmSync(directory, { recursive: true, force: true })
+  process.stdout.write(`Every acknowledged event was there once, nothing twice, in ${Math.round((performance.now() - started) / 1000)} s.\n`)
+} catch (error) {
+  process.stderr.write(`${String(error)}\nThe journal is left in ${directory} to be looked at.\n`)
+  process.exitCode = 1
 }
