@@ -21,7 +21,7 @@ repeated. In silence an \`events\` frame without events comes every 25 seconds. 
 they do not know.
 
 Where keys are set, a connection needs a read key and \`publish\` a write key: as \`Authorization: Bearer\`, from a browser
-as a subprotocol \`bearer.<key>\` beside another one, or as \`?key=\`.
+as the subprotocols \`events.v1\` and \`bearer.<key>\`, or as \`?key=\`.
 
 Close codes: 1001 the service stops, 1003 a binary frame, 1008 bad frames one after the other, 1009 a frame is too big,
 1013 overloaded.`

@@ -28,7 +28,7 @@ export const WelcomeFrame = Type.Object(
     recovered,
     heartbeat_seconds: Type.Integer({ description: 'The longest silence to expect.' })
   },
-  { $id: 'WelcomeFrame', title: 'WelcomeFrame', description: 'The first frame of every connection.' }
+  { $id: 'WelcomeFrame', title: 'WelcomeFrame', description: 'The first frame of every connection. `cursor` is the place from which events follow.' }
 )
 
 export const EventsFrame = Type.Object(
@@ -40,10 +40,15 @@ export const GapFrame = Type.Object(
   {
     type: Type.Literal('gap'),
     reason: StringEnum(GAP_REASONS),
-    after: Type.String({ description: 'The last place that was delivered, or asked for.' }),
+    after: Type.String({ description: 'The place up to which everything was delivered, or the one that was asked for.' }),
     cursor: Cursor
   },
-  { $id: 'GapFrame', title: 'GapFrame', description: 'What lies between the two places was not delivered.' }
+  {
+    $id: 'GapFrame',
+    title: 'GapFrame',
+    description: 'What lies between the two places was not delivered; events go on behind `cursor`, the newest place at that moment. ' +
+      'Of a lost `after` it is told right behind `welcome` or `subscribed`, which say `recovered: false`.'
+  }
 )
 
 export const AckFrame = Type.Object(
@@ -53,12 +58,17 @@ export const AckFrame = Type.Object(
 
 export const SubscribedFrame = Type.Object(
   { type: Type.Literal('subscribed'), id: FrameId, cursor: Cursor, recovered },
-  { $id: 'SubscribedFrame', title: 'SubscribedFrame', description: 'The answer to `subscribe` and `unsubscribe`.' }
+  { $id: 'SubscribedFrame', title: 'SubscribedFrame', description: 'The answer to `subscribe` and `unsubscribe`: from here on, behind `cursor`, the new filter holds. Answers come in the order of the frames they answer.' }
 )
 
 export const SummaryFrame = Type.Object(
   { type: Type.Literal('summary'), summary: ref(Summary) },
-  { $id: 'SummaryFrame', title: 'SummaryFrame', description: 'A new summary, to those who watch its window.' }
+  {
+    $id: 'SummaryFrame',
+    title: 'SummaryFrame',
+    description: 'A new summary, to those who watch its window: when anything in it but `from` and `to` has changed. ' +
+      'To a connection that gets every event it comes right behind the last one that it counts.'
+  }
 )
 
 export const ErrorFrame = Type.Object(
@@ -79,12 +89,18 @@ export const SubscribeFrame = Type.Object(
     user_ids: filterFields.user_id,
     after: Type.Optional(After)
   },
-  { $id: 'SubscribeFrame', title: 'SubscribeFrame', description: 'Replaces the filter, and the place to read on from where `after` is given.', additionalProperties: false }
+  {
+    $id: 'SubscribeFrame',
+    title: 'SubscribeFrame',
+    description: 'Replaces the filter, and with `after` the place to read on from; without it events go on where they are, or from now on if there were none. ' +
+      'An empty list is no condition.',
+    additionalProperties: false
+  }
 )
 
 export const UnsubscribeFrame = Type.Object(
   { type: Type.Literal('unsubscribe'), id: FrameId },
-  { $id: 'UnsubscribeFrame', title: 'UnsubscribeFrame', description: 'Stops the delivery of events.', additionalProperties: false }
+  { $id: 'UnsubscribeFrame', title: 'UnsubscribeFrame', description: 'Stops the delivery of events; the answer says where, so that it can be taken up again with `after`.', additionalProperties: false }
 )
 
 export const WatchFrame = Type.Object(

@@ -63,7 +63,10 @@ export default fp<{ clock?: Clock, liveTimes?: Partial<LiveTimes> }>(async (app,
     },
     // Errors of a peer's own making are answered by its close code already, and a peer that has gone needs no answer.
     errorHandler: (error, socket, request) => {
-      if ('code' in error) return
+      if ('code' in error) {
+        request.log.debug({ err: error }, 'live connection broken')
+        return
+      }
       request.log.error({ err: error }, 'live connection failed')
       socket.close(CloseCode.InternalError, 'the service failed')
     },

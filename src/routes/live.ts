@@ -140,7 +140,7 @@ const live: FastifyPluginAsyncTypebox = async (app) => {
         after
       })
       socket.on('message', (data: RawData, isBinary: boolean) => {
-        if (isBinary) socket.close(CloseCode.Binary, 'frames are JSON text')
+        if (isBinary) session.stop(CloseCode.Binary, 'frames are JSON text')
         else session.receive(data as Buffer)
       })
       socket.on('close', () => app.live.leave(session))
