@@ -101,24 +101,42 @@ step 'the service runs'
 readarray -t healthcheck < <(b inspect --type image --format '{{range .Docker.Config.Healthcheck.Test}}{{println .}}{{end}}' event-processing-service | sed '1d;/^$/d')
 if in_container "${healthcheck[@]}" 2> /dev/null; then healthy=yes; else healthy=no; fi
 check 'the health check fails while nothing runs' [ "$healthy" = no ]
-in_container docker-entrypoint.sh node src/server.ts > "$work/server.log" 2>&1 &
-run=$!
-curl -sS --retry 100 --retry-delay 0 --retry-all-errors --retry-max-time 30 -o /dev/null "$url/health/ready" 2> /dev/null || { cat "$work/server.log" >&2; exit 1; }
-server=$(node_below "$run")
+start_service() { # with these options of `buildah run`
+  b run --isolation chroot --env "PORT=$port" "$@" "$container" -- docker-entrypoint.sh node src/server.ts > "$work/server.log" 2>&1 &
+  run=$!
+  curl -sS --retry 300 --retry-delay 0 --retry-all-errors --retry-max-time 30 -o /dev/null "$url/health/ready" 2> /dev/null || { cat "$work/server.log" >&2; exit 1; }
+  server=$(node_below "$run")
+}
+stop_service() {
+  local started=$SECONDS status=0
+  kill -TERM "$server"
+  wait "$run" || status=$?
+  server=
+  check "SIGTERM ends it with status 0 within 10 s (status $status after $((SECONDS - started)) s)" test "$status" -eq 0 -a $((SECONDS - started)) -le 10
+}
+send_signup() {
+  curl -sS "$url/events" -H 'content-type: application/json' \
+    -d "{\"event_id\":\"$(node -p 'crypto.randomUUID()')\",\"user_id\":\"ada\",\"event_type\":\"signup\",\"timestamp\":\"$(date -u +%FT%TZ)\"}"
+  echo
+}
+signups() { curl -sS "$url/analytics/summary?window=1h" | node -p 'JSON.parse(fs.readFileSync(0)).events_by_type.signup'; }
+
+start_service
 check 'the process is not root' [ "$(awk '/^Uid:/ { print $2 }' "/proc/$server/status")" = 1000 ]
 check 'the health check passes' in_container "${healthcheck[@]}"
 curl -sS "$url/health"
 echo
-event="{\"event_id\":\"$(node -p 'crypto.randomUUID()')\",\"user_id\":\"ada\",\"event_type\":\"signup\",\"timestamp\":\"$(date -u +%FT%TZ)\"}"
-curl -sS "$url/events" -H 'content-type: application/json' -d "$event"
-echo
-check 'an event is counted' [ "$(curl -sS "$url/analytics/summary?window=1h" | node -p 'JSON.parse(fs.readFileSync(0)).events_by_type.signup')" = 1 ]
+send_signup
+check 'an event is counted' [ "$(signups)" = 1 ]
 check 'the docs are served' curl -sSf -o /dev/null "$url/docs/"
-started=$SECONDS
-kill -TERM "$server"
-status=0
-wait "$run" || status=$?
-check "SIGTERM ends it with status 0 within 10 s (status $status after $((SECONDS - started)) s)" test "$status" -eq 0 -a $((SECONDS - started)) -le 10
-server=
+stop_service
+
+step 'the journal in /data'
+start_service --env STORE=journal
+send_signup
+stop_service
+start_service --env STORE=journal
+check 'the event is still there after a restart' [ "$(signups)" = 1 ]
+stop_service
 
 printf '\nThe image is sound.\n'
