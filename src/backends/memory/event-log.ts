@@ -115,10 +115,16 @@ export class EventLog {
     let next = position
     for (let s = this.#slabIndex(position); s < this.#slabs.length && next < scanEnd; s++) {
       const slab = this.#slabs[s]
-      for (let i = next - slab.base; i < slab.count && next < scanEnd; i++) {
-        if (prepared === undefined || prepared.matches(slab, i)) {
-          if (!reader.take(slab, i)) return reader.finish(next)
-        }
+      const end = Math.min(slab.count, scanEnd - slab.base)
+      if (prepared === undefined) {
+        const from = next - slab.base
+        const taken = reader.takeRun(slab, from, end)
+        next += taken
+        if (from + taken < end) return reader.finish(next)
+        continue
+      }
+      for (let i = next - slab.base; i < end; i++) {
+        if (prepared.matches(slab, i) && reader.takeRun(slab, i, i + 1) === 0) return reader.finish(next)
         next++
       }
     }
@@ -173,46 +179,55 @@ export class EventLog {
   }
 }
 
+/** A run of events of one slab. */
+interface Run {
+  slab: Slab
+  from: number
+  to: number
+}
+
 /** Collects events within limits and copies them out, neighbours in one piece. */
 class Reader {
   readonly #limits: PageLimits
-  readonly #slabs: Slab[] = []
-  readonly #places: number[] = []
+  readonly #runs: Run[] = []
+  #count = 0
   #bytes = 0
 
   constructor(limits: PageLimits) {
     this.#limits = limits
   }
 
-  /** Takes event `i` of a slab; false where the limits do not allow it any more. */
-  take(slab: Slab, i: number): boolean {
-    const length = slab.offsets[i + 1] - slab.offsets[i]
-    if (this.#places.length >= this.#limits.events) return false
-    if (this.#places.length > 0 && this.#bytes + length > this.#limits.bytes) return false
-    this.#slabs.push(slab)
-    this.#places.push(i)
-    this.#bytes += length
-    return true
+  /** Takes the events `from .. to - 1` of a slab, or as many of the first of them as the limits allow; returns how many. */
+  takeRun(slab: Slab, from: number, to: number): number {
+    const { offsets } = slab
+    const most = Math.min(to, from + this.#limits.events - this.#count)
+    const room = offsets[from] + this.#limits.bytes - this.#bytes
+    let end = from
+    while (end < most && offsets[end + 1] <= room) end++
+    if (end === from && this.#count === 0 && most > from) end++ // one is returned even if it is larger
+    if (end === from) return 0
+    const last = this.#runs.at(-1)
+    if (last !== undefined && last.slab === slab && last.to === from) last.to = end
+    else this.#runs.push({ slab, from, to: end })
+    this.#count += end - from
+    this.#bytes += offsets[end] - offsets[from]
+    return end - from
   }
 
   finish(next: number): Extract {
-    const count = this.#places.length
     const bytes = Buffer.allocUnsafe(Math.max(0, this.#bytes - 1))
-    const offsets = new Uint32Array(count + 1)
-    const positions = new Float64Array(count)
+    const offsets = new Uint32Array(this.#count + 1)
+    const positions = new Float64Array(this.#count)
+    let count = 0
     let at = 0
-    for (let i = 0; i < count;) {
-      const slab = this.#slabs[i]
-      const begin = i
-      const origin = slab.offsets[this.#places[i]] - at
-      do {
-        offsets[i] = slab.offsets[this.#places[i]] - origin
-        positions[i] = slab.base + this.#places[i]
-        i++
-      } while (i < count && this.#slabs[i] === slab && this.#places[i] === this.#places[i - 1] + 1)
-      const end = slab.offsets[this.#places[i - 1] + 1]
-      slab.bytes.copy(bytes, at, slab.offsets[this.#places[begin]], end)
-      at = end - origin
+    for (const { slab, from, to } of this.#runs) {
+      const start = slab.offsets[from]
+      for (let i = from; i < to; i++, count++) {
+        offsets[count] = slab.offsets[i] - start + at
+        positions[count] = slab.base + i
+      }
+      slab.bytes.copy(bytes, at, start, slab.offsets[to])
+      at += slab.offsets[to] - start
     }
     offsets[count] = at
     return { count, bytes, offsets, positions, next }
