@@ -34,7 +34,10 @@ function addIds(state: string): Row {
     clock.advance(8 * DAY / batches)
     index.advance(clock.wall(), clock.monotonic(), 2 * BATCH)
     randomFillSync(batch)
-    for (let at = 0; at < batch.length; at += 4) if (!index.has(batch, at)) index.add()
+    for (let at = 0; at < batch.length; at += 4) {
+      const hash = index.hash(batch, at)
+      if (!index.has(hash, batch, at)) index.add(hash, batch, at)
+    }
     if (i % look === 0 && index.size * 2 >= ids) most = Math.max(most, index.byteLength / index.size)
   }
   return {

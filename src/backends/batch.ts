@@ -49,8 +49,9 @@ export class Batch {
   index: Uint32Array
   /** One `Verdict` an event, written by the backend. */
   verdicts: Uint8Array
-  /** The keyed hash of the user id; a backend's own, for whatever it needs it. */
-  userHash: Uint32Array
+  /** Keyed hashes of the event id and of the user id; a backend's own, for whatever it needs them. */
+  idHash: Int32Array
+  userHash: Int32Array
 
   constructor(capacity = 16) {
     this.ids = new Uint32Array(capacity * 4)
@@ -62,7 +63,14 @@ export class Batch {
     this.userEnd = new Uint32Array(capacity)
     this.index = new Uint32Array(capacity)
     this.verdicts = new Uint8Array(capacity)
-    this.userHash = new Uint32Array(capacity)
+    this.idHash = new Int32Array(capacity)
+    this.userHash = new Int32Array(capacity)
+  }
+
+  /** A batch again, from what another thread has received of one. */
+  static from(received: Batch): Batch {
+    const { buffer, byteOffset, length } = received.bytes
+    return Object.assign(new Batch(0), received, { bytes: Buffer.from(buffer, byteOffset, length) })
   }
 
   /** Makes room for one more event. Amortized O(1). */
@@ -78,6 +86,7 @@ export class Batch {
     larger.userEnd.set(this.userEnd)
     larger.index.set(this.index)
     larger.verdicts.set(this.verdicts)
+    larger.idHash.set(this.idHash)
     larger.userHash.set(this.userHash)
     const { count, bytes } = this
     Object.assign(this, larger, { count, bytes })

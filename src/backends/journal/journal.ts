@@ -250,18 +250,13 @@ class JournalStore implements EventStore {
 
   #take(slice: Slice): void {
     if (this.#state !== 'replaying') return
-    const { position, count, wall, elapsed, logged, bytes, ...columns } = slice
+    const { position, wall, elapsed, logged } = slice
     this.#ask({ type: 'replay' })
     this.#clock.set({ wall, elapsed })
     if (logged && this.#core.log.next === 0) this.#core.log.startAt(position)
-    const batch = Object.assign(new Batch(0), columns, {
-      count,
-      bytes: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length),
-      verdicts: new Uint8Array(count),
-      userHash: new Uint32Array(count)
-    })
+    const batch = Batch.from(slice.batch)
     this.#core.restore(batch, logged)
-    this.#replayedEvents = position + count - this.#found.oldest!.position
+    this.#replayedEvents = position + batch.count - this.#found.oldest!.position
     const tenths = Math.floor(10 * this.#replayedEvents / this.#total)
     if (tenths === this.#reportedTenths) return
     this.#reportedTenths = tenths

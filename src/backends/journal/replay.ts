@@ -3,6 +3,7 @@
  * one minute become one slice, since nothing in the core tells times of arrival more finely than that, so that a journal
  * of single events is read about as fast as one of large batches.
  */
+import { Batch } from '../batch.ts'
 import type { Hands } from './journal-clock.ts'
 import type { StoredRow } from './journal-file.ts'
 import { viewColumns } from './rows.ts'
@@ -14,20 +15,12 @@ const SLICE_BYTES = 4 << 20
 const MINUTE = 60_000
 const COMMA = 0x2c
 
-/** Some events as the columns of a batch. */
+/** Some events on their way to the core, and when they arrived. */
 export interface Slice extends Hands {
   position: number
-  count: number
   /** Whether `bytes` holds the events, and not only the user ids. */
   logged: boolean
-  bytes: Uint8Array
-  ids: Uint32Array
-  types: Uint8Array
-  times: Float64Array
-  start: Uint32Array
-  end: Uint32Array
-  userStart: Uint32Array
-  userEnd: Uint32Array
+  batch: Batch
 }
 
 /** Puts rows together into slices. */
@@ -64,41 +57,29 @@ function join(rows: readonly StoredRow[]): Slice {
   const views = rows.map((row) => viewColumns(row.columns, row.count))
   const userBytes = views.reduce((sum, { users }) => sum + users.length, 0)
   const eventBytes = rows.reduce((sum, row) => sum + (row.events === undefined ? 0 : row.events.length + 1), 0)
-  const slice: Slice = {
-    position,
-    count,
-    wall,
-    elapsed,
-    logged: events !== undefined,
-    bytes: new Uint8Array(userBytes + eventBytes),
-    ids: new Uint32Array(4 * count),
-    types: new Uint8Array(count),
-    times: new Float64Array(count),
-    start: new Uint32Array(count),
-    end: new Uint32Array(count),
-    userStart: new Uint32Array(count),
-    userEnd: new Uint32Array(count)
-  }
+  const batch = new Batch(count)
+  batch.count = count
+  batch.bytes = Buffer.from(new ArrayBuffer(userBytes + eventBytes))
   let k = 0
   let userAt = 0
   let eventAt = userBytes
   rows.forEach((row, r) => {
     const { ids, types, times, lengths, userLengths, users } = views[r]
-    slice.ids.set(ids, 4 * k)
-    slice.types.set(types, k)
-    slice.times.set(times, k)
-    slice.bytes.set(users, userAt)
+    batch.ids.set(ids, 4 * k)
+    batch.types.set(types, k)
+    batch.times.set(times, k)
+    batch.bytes.set(users, userAt)
     if (row.events !== undefined) {
-      slice.bytes.set(row.events, eventAt)
-      slice.bytes[eventAt + row.events.length] = COMMA
+      batch.bytes.set(row.events, eventAt)
+      batch.bytes[eventAt + row.events.length] = COMMA
     }
     for (let i = 0; i < row.count; i++, k++) {
-      slice.userStart[k] = userAt
-      slice.userEnd[k] = userAt += userLengths[i]
-      slice.start[k] = eventAt
-      slice.end[k] = eventAt + lengths[i]
+      batch.userStart[k] = userAt
+      batch.userEnd[k] = userAt += userLengths[i]
+      batch.start[k] = eventAt
+      batch.end[k] = eventAt + lengths[i]
       eventAt += lengths[i] + 1
     }
   })
-  return slice
+  return { position, wall, elapsed, logged: events !== undefined, batch }
 }

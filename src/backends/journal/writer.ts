@@ -77,7 +77,7 @@ class Writer {
         this.#slices = undefined
         this.#tell({ type: 'replayed' })
       } else {
-        this.#tell({ type: 'slice', slice: value }, [...new Set(columnsOf(value).map(({ buffer }) => buffer as ArrayBuffer))])
+        this.#tell({ type: 'slice', slice: value }, buffersOf(value))
       }
     } catch (error) {
       this.#tell({ type: 'refused', message: refusal(error, this.#options.directory) })
@@ -159,8 +159,8 @@ class Writer {
   }
 }
 
-function columnsOf({ bytes, ids, types, times, start, end, userStart, userEnd }: Slice) {
-  return [bytes, ids, types, times, start, end, userStart, userEnd]
+function buffersOf({ batch }: Slice): ArrayBuffer[] {
+  return Object.values(batch).filter((column) => ArrayBuffer.isView(column)).map(({ buffer }) => buffer as ArrayBuffer)
 }
 
 /** What a person is told about a journal that cannot be used. */

@@ -22,6 +22,9 @@ const HOUR = 3_600_000
 /** Ids and hour entries that one call may clear away beside its work, at the least: well under a millisecond. */
 const UPKEEP = 2048
 
+/** Events that are looked ahead at together: what they need of the ids and users fits the processor's cache. */
+const STRIDE = 256
+
 /** How much a core may hold. */
 export interface Capacities {
   /** Event ids. */
@@ -56,6 +59,9 @@ export class MemoryCore {
   #user = -1
   /** Ids from this sequence number on are claimed and not counted yet. */
   #counted = 0
+  /** When the call under way began, and the oldest time that some window reaches then [TIME-2]; by `upkeep`. */
+  #now = 0
+  #reach = 0
 
   constructor(clock: Clock, capacities: Capacities) {
     this.#clock = new CoreClock(clock)
@@ -77,9 +83,10 @@ export class MemoryCore {
   append(batch: Batch): void {
     this.upkeep(batch.count)
     for (let i = 0; i < batch.count; i++) {
+      if (i % STRIDE === 0) this.#lookAhead(batch, i)
       if (this.#claim(batch, i)) this.#count(batch, i)
     }
-    this.log.append(batch, this.#clock.now())
+    this.log.append(batch, this.#now)
   }
 
   /**
@@ -91,10 +98,11 @@ export class MemoryCore {
     this.upkeep(batch.count)
     const claim: Claim = { count: 0, waits: false, end: 0, users: [] }
     for (let i = 0; i < batch.count; i++) {
+      if (i % STRIDE === 0) this.#lookAhead(batch, i)
       if (this.#claim(batch, i)) {
         batch.verdicts[i] = Verdict.Accepted
         claim.count++
-        if (batch.times[i] >= this.#reach() && this.#users.lastSeen(this.#user) < 0) claim.users.push(this.#user)
+        if (batch.times[i] >= this.#reach && this.#users.lastSeen(this.#user) < 0) claim.users.push(this.#user)
       } else if (batch.verdicts[i] === Verdict.Duplicate && this.isPending(batch, i)) {
         claim.waits = true
       }
@@ -107,13 +115,12 @@ export class MemoryCore {
   settle(batch: Batch, claim: Claim): void {
     this.upkeep(batch.count)
     for (let i = 0; i < batch.count; i++) {
-      if (batch.verdicts[i] !== Verdict.Accepted) continue
-      if (batch.times[i] >= this.#reach()) this.#user = this.#enter(batch.userHash[i], batch.bytes, batch.userStart[i], batch.userEnd[i], Infinity)
-      this.#count(batch, i)
+      if (i % STRIDE === 0) this.#users.preload(batch.userHash, i, Math.min(i + STRIDE, batch.count))
+      if (batch.verdicts[i] === Verdict.Accepted) this.#countClaimed(batch, i)
     }
     this.#forgetUncounted(claim)
     this.#counted = claim.end
-    this.log.append(batch, this.#clock.now())
+    this.log.append(batch, this.#now)
   }
 
   /** Takes back every claim that was not settled; these are all of them. */
@@ -126,14 +133,14 @@ export class MemoryCore {
   /** Writes the verdicts of a batch that cannot be taken: what has been counted already is a duplicate all the same. */
   refuse(batch: Batch, verdict: Verdict): void {
     for (let i = 0; i < batch.count; i++) {
-      const known = this.#dedup.sequenceOf(batch.ids, i * 4)
+      const known = this.#sequenceOf(batch, i)
       batch.verdicts[i] = known >= 0 && known < this.#counted ? Verdict.Duplicate : verdict
     }
   }
 
   /** Whether the id of event `i` is claimed but not counted. */
   isPending(batch: Batch, i: number): boolean {
-    return this.#dedup.sequenceOf(batch.ids, i * 4) >= this.#counted
+    return this.#sequenceOf(batch, i) >= this.#counted
   }
 
   /**
@@ -143,28 +150,26 @@ export class MemoryCore {
   restore(batch: Batch, logged: boolean): void {
     this.upkeep(batch.count)
     for (let i = 0; i < batch.count; i++) {
-      if (!this.#dedup.has(batch.ids, i * 4)) this.#dedup.add()
-      const hash = batch.userHash[i] = this.#users.hash(batch.bytes, batch.userStart[i], batch.userEnd[i])
-      if (batch.times[i] >= this.#reach()) this.#user = this.#enter(hash, batch.bytes, batch.userStart[i], batch.userEnd[i], Infinity)
-      this.#count(batch, i)
+      if (i % STRIDE === 0) this.#lookAhead(batch, i)
+      if (!this.#dedup.has(batch.idHash[i], batch.ids, i * 4)) this.#dedup.add(batch.idHash[i], batch.ids, i * 4)
+      this.#countClaimed(batch, i)
     }
     this.#counted = this.#dedup.next
-    if (logged) this.log.append(batch, this.#clock.now())
+    if (logged) this.log.append(batch, this.#now)
   }
 
   /** Writes the verdicts that `append` would, and changes nothing. [ING-4] */
   check(batch: Batch): void {
     this.upkeep(0)
-    const reach = this.#reach()
     const seen = new Set<string>()
     const newUsers = new Set<string>()
     for (let i = 0; i < batch.count; i++) {
       const id = batch.ids.subarray(i * 4, i * 4 + 4).join()
-      if (seen.has(id) || this.#dedup.has(batch.ids, i * 4)) {
+      if (seen.has(id) || this.#sequenceOf(batch, i) >= 0) {
         batch.verdicts[i] = Verdict.Duplicate
         continue
       }
-      if (batch.times[i] < reach) {
+      if (batch.times[i] < this.#reach) {
         batch.verdicts[i] = Verdict.Late
       } else if (this.#wouldEnter(batch, i, newUsers)) {
         batch.verdicts[i] = Verdict.Accepted
@@ -227,43 +232,56 @@ export class MemoryCore {
 
   /** Lets time pass: forgets what is due, so many pieces beside the UPKEEP at a time. Returns now. */
   upkeep(extra: number): number {
-    const now = this.#clock.now()
-    this.#dedup.advance(now, this.#clock.monotonic(), UPKEEP + 2 * extra)
-    this.#activity.advance(now, UPKEEP + 2 * extra)
-    return now
+    this.#now = this.#clock.now()
+    this.#dedup.advance(this.#now, this.#clock.monotonic(), UPKEEP + 2 * extra)
+    this.#activity.advance(this.#now, UPKEEP + 2 * extra)
+    this.#reach = this.#activity.firstHourOf(TIME_WINDOWS.length - 1) * HOUR
+    return this.#now
   }
 
   get #isExact(): boolean {
     return this.#dedup.horizonMinutes >= HORIZON_MINUTES
   }
 
-  /** The oldest time that some window reaches. [TIME-2] */
-  #reach(): number {
-    return this.#activity.firstHourOf(TIME_WINDOWS.length - 1) * HOUR
+  /**
+   * Hashes the ids and users of the next events and fetches what they will need from memory, which answers many questions
+   * at a time if they do not wait for each other, as those of one event after the other would.
+   */
+  #lookAhead(batch: Batch, from: number): void {
+    const to = Math.min(from + STRIDE, batch.count)
+    for (let i = from; i < to; i++) batch.idHash[i] = this.#dedup.hash(batch.ids, i * 4)
+    this.#dedup.preload(batch.idHash, from, to)
+    for (let i = from; i < to; i++) batch.userHash[i] = this.#users.hash(batch.bytes, batch.userStart[i], batch.userEnd[i])
+    this.#users.preload(batch.userHash, from, to)
   }
 
   /** Claims the id of event `i` and finds its user, or writes the verdict that says why not. */
   #claim(batch: Batch, i: number): boolean {
-    if (this.#dedup.has(batch.ids, i * 4)) {
+    if (this.#dedup.has(batch.idHash[i], batch.ids, i * 4)) {
       batch.verdicts[i] = Verdict.Duplicate
       return false
     }
-    const hash = batch.userHash[i] = this.#users.hash(batch.bytes, batch.userStart[i], batch.userEnd[i])
-    if (batch.times[i] >= this.#reach()) {
-      this.#user = this.#enter(hash, batch.bytes, batch.userStart[i], batch.userEnd[i])
+    if (batch.times[i] >= this.#reach) {
+      this.#user = this.#enter(batch, i, this.#users.capacity)
       if (this.#user < 0) {
         batch.verdicts[i] = Verdict.UserCapacity
         return false
       }
     }
-    this.#dedup.add()
+    this.#dedup.add(batch.idHash[i], batch.ids, i * 4)
     return true
   }
 
-  /** Counts event `i`, which has just been claimed, and writes its verdict. */
+  /** Counts event `i`, which was claimed before, whether its user is within capacity or not. */
+  #countClaimed(batch: Batch, i: number): void {
+    if (batch.times[i] >= this.#reach) this.#user = this.#enter(batch, i, Infinity)
+    this.#count(batch, i)
+  }
+
+  /** Counts event `i`, whose user is `#user`, and writes its verdict. */
   #count(batch: Batch, i: number): void {
     const time = batch.times[i]
-    if (time < this.#reach()) {
+    if (time < this.#reach) {
       batch.verdicts[i] = Verdict.Late
       return
     }
@@ -273,12 +291,13 @@ export class MemoryCore {
     batch.verdicts[i] = Verdict.Accepted
   }
 
-  /** The number of a user, known or new; -1 where no more can be known. */
-  #enter(hash: number, bytes: Buffer, start: number, end: number, capacity = this.#users.capacity): number {
-    const known = this.#users.find(hash, bytes, start, end)
+  /** The number of an event's user, known or new; -1 where no more can be known. */
+  #enter(batch: Batch, i: number, capacity: number): number {
+    const hash = batch.userHash[i]
+    const known = this.#users.find(hash, batch.bytes, batch.userStart[i], batch.userEnd[i])
     if (known >= 0) return known
     this.#makeRoom()
-    return this.#users.add(hash, bytes, start, end, capacity)
+    return this.#users.add(hash, batch.bytes, batch.userStart[i], batch.userEnd[i], capacity)
   }
 
   /** Forgets the users of a claim none of whose events was counted. */
@@ -288,7 +307,11 @@ export class MemoryCore {
 
   /** At capacity, users that are due to be forgotten must not keep new ones out. */
   #makeRoom(): void {
-    if (this.#users.size >= this.#users.capacity && !this.#activity.isSettled) this.#activity.advance(this.#clock.now(), Infinity)
+    if (this.#users.size >= this.#users.capacity && !this.#activity.isSettled) this.#activity.advance(this.#now, Infinity)
+  }
+
+  #sequenceOf(batch: Batch, i: number): number {
+    return this.#dedup.sequenceOf(this.#dedup.hash(batch.ids, i * 4), batch.ids, i * 4)
   }
 
   #wouldEnter(batch: Batch, i: number, newUsers: Set<string>): boolean {

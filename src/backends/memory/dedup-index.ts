@@ -1,5 +1,5 @@
 /**
- * Remembers event ids for at least eight days, 16 bytes each in order of arrival plus about 10 of a hash index, so that
+ * Remembers event ids for at least eight days, 16 bytes each in order of arrival plus about 12 of a hash index, so that
  * an id counts once [DEDUP-1, DEDUP-2]. The oldest are forgotten first, when their time is over or when there is no
  * more room [DEDUP-4]; both happen a few at a time.
  */
@@ -19,6 +19,9 @@ const RING = 2 ** 26
 const CHUNK_BITS = 16
 const CHUNK_IDS = 1 << CHUNK_BITS
 
+/** Ids that are freed together, so that the index can look ahead. */
+const STRIDE = 256
+
 /** When a stretch of ids arrived, by both clocks, in whole minutes. */
 interface Arrival {
   /** Sequence number of the first id of the stretch. */
@@ -31,7 +34,7 @@ interface Arrival {
 export class DedupIndex {
   readonly capacity: number
   readonly #hash: KeyedHash
-  readonly #index: HashIndex
+  readonly #index = new HashIndex()
   readonly #chunks: (Uint32Array | undefined)[] = new Array(RING / CHUNK_IDS)
   #spare: Uint32Array | undefined
   /** The arrivals of all ids from `#live` on, oldest first. */
@@ -46,18 +49,13 @@ export class DedupIndex {
   #tail = 0
   #wall = 0
   #monotonic = 0
-  // The id that is being looked for.
-  #a = 0
-  #b = 0
-  #c = 0
-  #d = 0
-  #probe = 0
+  /** The hashes of the ids that are about to be freed. */
+  readonly #doomed = new Int32Array(STRIDE)
 
   constructor(capacity: number, hash: KeyedHash) {
     if (!(capacity >= 1 && capacity <= MAX_DEDUP_CAPACITY)) throw new RangeError(`capacity must be 1 to ${MAX_DEDUP_CAPACITY}`)
     this.capacity = capacity
     this.#hash = hash
-    this.#index = new HashIndex(this)
   }
 
   /** Ids that count as known. */
@@ -90,7 +88,7 @@ export class DedupIndex {
       this.#live = this.#arrivals.length > 0 ? this.#arrivals[0].first : this.#head
     }
     if (this.#lost !== undefined && this.#isOver(this.#lost)) this.#lost = undefined
-    for (let left = Math.min(budget, this.#live - this.#tail); left > 0; left--) this.#free()
+    for (let left = Math.min(budget, this.#live - this.#tail); left > 0; left -= STRIDE) this.#free(Math.min(STRIDE, left))
   }
 
   /** Sequence number of the next id. */
@@ -98,22 +96,32 @@ export class DedupIndex {
     return this.#head
   }
 
-  /** Whether the id at `ids[at .. at + 3]` is known. A following `add` adds this id. */
-  has(ids: Uint32Array, at: number): boolean {
-    return this.#find(ids, at) >= 0
+  /** The hash of the id at `ids[at .. at + 3]`, which the methods below take beside it. */
+  hash(ids: Uint32Array, at: number): number {
+    return this.#hash.words(ids, at)
   }
 
-  /** The sequence number of the id at `ids[at .. at + 3]`, or -1. A following `add` adds this id. */
-  sequenceOf(ids: Uint32Array, at: number): number {
-    const place = this.#find(ids, at)
+  /** Looks ahead: brings into the cache what looking for ids with these hashes will read. */
+  preload(hashes: Int32Array, from: number, to: number): void {
+    this.#index.preload(hashes, from, to)
+  }
+
+  /** Whether an id is known. */
+  has(hash: number, ids: Uint32Array, at: number): boolean {
+    return this.#find(hash, ids, at) >= 0
+  }
+
+  /** The sequence number of an id, or -1. */
+  sequenceOf(hash: number, ids: Uint32Array, at: number): number {
+    const place = this.#find(hash, ids, at)
     return place < 0 ? -1 : this.#sequenceAt(place)
   }
 
-  /** Adds the id that `has` has just not found. At capacity the oldest makes room. */
-  add(): void {
+  /** Adds an id that is not known. At capacity the oldest makes room. */
+  add(hash: number, ids: Uint32Array, at: number): void {
     if (this.#head - this.#tail >= this.capacity) {
       if (this.#tail === this.#live) this.#forgetEarly()
-      this.#free()
+      this.#free(1)
     }
     const last = this.#arrivals.at(-1)
     if (last === undefined || last.wall !== this.#wall || last.monotonic !== this.#monotonic) {
@@ -121,13 +129,13 @@ export class DedupIndex {
     }
     const place = this.#head % RING
     const chunk = this.#chunks[place >>> CHUNK_BITS] ??= this.#newChunk()
-    const at = (place & (CHUNK_IDS - 1)) * 4
-    chunk[at] = this.#a
-    chunk[at + 1] = this.#b
-    chunk[at + 2] = this.#c
-    chunk[at + 3] = this.#d
+    const slot = (place & (CHUNK_IDS - 1)) * 4
+    chunk[slot] = ids[at]
+    chunk[slot + 1] = ids[at + 1]
+    chunk[slot + 2] = ids[at + 2]
+    chunk[slot + 3] = ids[at + 3]
     this.#head++
-    this.#index.insert(this.#probe, place)
+    this.#index.insert(hash, place)
   }
 
   /** Takes back the newest ids, those from sequence number `from` on. O(ids taken back). */
@@ -135,34 +143,25 @@ export class DedupIndex {
     const head = Math.max(from, this.#tail)
     while (this.#head > head) {
       const place = --this.#head % RING
-      this.#index.remove(this.hashOf(place), place)
+      this.#index.remove(this.#hashAt(place), place)
     }
     this.#live = Math.min(this.#live, head)
     while (this.#arrivals.length > 0 && this.#arrivals.at(-1)!.first >= head) this.#arrivals.pop()
   }
 
-  /** Part of the index's Keys. */
-  hashOf(place: number): number {
-    const chunk = this.#chunks[place >>> CHUNK_BITS]!
-    const at = (place & (CHUNK_IDS - 1)) * 4
-    return this.#hash.words(chunk[at], chunk[at + 1], chunk[at + 2], chunk[at + 3])
+  /** The place of an id; one whose time is over is not found, whether it still takes room or not. */
+  #find(hash: number, ids: Uint32Array, at: number): number {
+    for (let place = this.#index.first(hash); place >= 0; place = this.#index.next(hash)) {
+      const chunk = this.#chunks[place >>> CHUNK_BITS]!
+      const slot = (place & (CHUNK_IDS - 1)) * 4
+      if (chunk[slot + 3] === ids[at + 3] && chunk[slot + 2] === ids[at + 2] && chunk[slot + 1] === ids[at + 1] && chunk[slot] === ids[at] &&
+          this.#sequenceAt(place) >= this.#live) return place
+    }
+    return -1
   }
 
-  /** Part of the index's Keys. An id whose time is over is not found, whether it still takes room or not. */
-  matches(place: number): boolean {
-    const chunk = this.#chunks[place >>> CHUNK_BITS]!
-    const at = (place & (CHUNK_IDS - 1)) * 4
-    if (chunk[at + 3] !== this.#d || chunk[at + 2] !== this.#c || chunk[at + 1] !== this.#b || chunk[at] !== this.#a) return false
-    return this.#sequenceAt(place) >= this.#live
-  }
-
-  #find(ids: Uint32Array, at: number): number {
-    this.#a = ids[at]
-    this.#b = ids[at + 1]
-    this.#c = ids[at + 2]
-    this.#d = ids[at + 3]
-    this.#probe = this.#hash.words(this.#a, this.#b, this.#c, this.#d)
-    return this.#index.find(this.#probe)
+  #hashAt(place: number): number {
+    return this.#hash.words(this.#chunks[place >>> CHUNK_BITS]!, (place & (CHUNK_IDS - 1)) * 4)
   }
 
   /** The sequence number of the id that lies at a place of the ring. */
@@ -180,15 +179,16 @@ export class DedupIndex {
     if (this.#arrivals.length > 1 ? this.#arrivals[1].first === this.#live : this.#live === this.#head) this.#arrivals.shift()
   }
 
-  /** Frees the room of the oldest id. */
-  #free(): void {
-    const place = this.#tail % RING
-    this.#index.remove(this.hashOf(place), place)
-    this.#tail++
-    const at = place >>> CHUNK_BITS
-    if ((place & (CHUNK_IDS - 1)) === CHUNK_IDS - 1) {
-      this.#spare = this.#chunks[at]
-      this.#chunks[at] = undefined
+  /** Frees the room of the oldest ids, at most a STRIDE of them. */
+  #free(count: number): void {
+    for (let i = 0; i < count; i++) this.#doomed[i] = this.#hashAt((this.#tail + i) % RING)
+    this.#index.preload(this.#doomed, 0, count)
+    for (let i = 0; i < count; i++) {
+      const place = this.#tail++ % RING
+      this.#index.remove(this.#doomed[i], place)
+      if ((place & (CHUNK_IDS - 1)) !== CHUNK_IDS - 1) continue
+      this.#spare = this.#chunks[place >>> CHUNK_BITS]
+      this.#chunks[place >>> CHUNK_BITS] = undefined
     }
   }
 

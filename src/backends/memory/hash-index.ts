@@ -1,137 +1,145 @@
 /**
- * A hash index from keys to small numbers that grows a piece at a time: linear hashing (Litwin 1980) over segments of
- * 64 KiB with linear probing inside each. It keeps no keys, only numbers, 4 bytes a slot; whoever owns the keys hashes
- * and compares them. Growing splits one segment (about a millisecond at worst), never the whole table.
+ * A hash index from keys to small numbers, 8 bytes a slot: the whole 32-bit hash of a key beside its number, so that
+ * growing reads no key and a search reads the slots alone until it has all but found what it looks for. It keeps no keys;
+ * whoever owns them hashes and compares them. It lies in many segments, each with linear probing, that grow one at a time
+ * and at moments spread evenly, never the whole table at once.
  */
 
-/** The owner of the keys. */
-export interface Keys {
-  /** The hash of the key that a number stands for. */
-  hashOf(value: number): number
-  /** Whether a number stands for the key that is being looked for. */
-  matches(value: number): boolean
-}
+const SEGMENT_BITS = 6
+const SEGMENTS = 1 << SEGMENT_BITS
+/** The bits of a hash that say where in its segment an entry belongs; those above choose the segment. */
+const PLACE_BITS = 32 - SEGMENT_BITS
+const PLACE_MASK = (1 << PLACE_BITS) - 1
+const SMALLEST = 32
 
-/** Numbers that an index can hold are below this. */
-export const INDEX_VALUE_LIMIT = 2 ** 26 - 2
+/** A segment grows when it is fuller than this: searches stay within a cache line or two. */
+const MOST_LOAD = 0.75
+const GROWTH = 4 / 3
 
-const SEGMENT_BITS = 14
-const SEGMENT_SLOTS = 1 << SEGMENT_BITS
-const SLOT_MASK = SEGMENT_SLOTS - 1
-/** Entries a segment on average. A segment whose turn to split has not come holds up to twice as many. */
-const MEAN_LOAD = Math.floor(SEGMENT_SLOTS * 0.4)
-/** Slots in use, dead ones included, at which a segment is cleaned before it takes more. */
-const FULL = Math.floor(SEGMENT_SLOTS * 0.9)
-const MAX_SEGMENTS = 1 << 14
-
-/** A slot holds the six upper bits of the hash and value + 1. */
-const VALUE_MASK = 0x3ffffff
+/** A slot is two words: the hash, and the number + 1, which is 0 in an empty slot. */
+const SLOT_WORDS = 2
 const EMPTY = 0
-const DEAD = 0xffffffff
 
-/** See above. Every operation is O(1) expected. */
+/**
+ * See above. Every operation is O(1) expected; one that lets a segment grow takes the time of moving a 64th of all
+ * entries, in order.
+ */
 export class HashIndex {
-  readonly #keys: Keys
-  readonly #segments: Uint32Array[] = [new Uint32Array(SEGMENT_SLOTS)]
-  /** Slots in use of each segment, dead ones included. */
-  readonly #used: number[] = [0]
-  readonly #scratch = new Uint32Array(SEGMENT_SLOTS)
-  /** Segments at the beginning of the present round of splits; a power of two. */
-  #round = 1
+  // The moments of growth are spread by the segments' sizes, which run from one step of growth to the next.
+  readonly #segments = Array.from({ length: SEGMENTS }, (_, i) => new Int32Array(SLOT_WORDS * Math.round(SMALLEST * GROWTH ** (i / SEGMENTS))))
+  readonly #sizes = new Int32Array(SEGMENTS)
   #size = 0
-
-  constructor(keys: Keys) {
-    this.#keys = keys
-  }
+  /** Where the search under way stands. */
+  #found = 0
+  /** What `preload` has read; kept so that the reads are not optimized away. */
+  #preloaded = 0
 
   /** Entries held. */
   get size(): number {
     return this.#size
   }
 
-  /** Bytes of the slots. */
+  /** Bytes of the slots. O(segments). */
   get byteLength(): number {
-    return this.#segments.length * SEGMENT_SLOTS * 4
+    return this.#segments.reduce((sum, segment) => sum + segment.byteLength, 0)
   }
 
-  /** The number whose key matches, or -1. */
-  find(hash: number): number {
-    const segment = this.#segments[this.#segmentOf(hash)]
-    for (let i = hash & SLOT_MASK; ; i = (i + 1) & SLOT_MASK) {
-      const slot = segment[i]
-      if (slot === EMPTY) return -1
-      if ((slot ^ hash) >>> 26 === 0 && slot !== DEAD && this.#keys.matches((slot & VALUE_MASK) - 1)) return (slot & VALUE_MASK) - 1
+  /**
+   * Reads the slots where the first `count` of these hashes belong, for nothing but to have them in the cache. None of the
+   * reads waits for another, as searches would, so the memory answers many at a time.
+   */
+  preload(hashes: Int32Array, from: number, to: number): void {
+    let read = 0
+    for (let i = from; i < to; i++) {
+      const segment = this.#segments[hashes[i] >>> PLACE_BITS]
+      read ^= segment[home(segment, hashes[i])]
     }
+    this.#preloaded ^= read
   }
 
-  /** Adds a number; the caller knows that its key is not there. */
+  /** The first number under a hash, or -1. Numbers of other keys come up too, if their keys have the same 32 bits. */
+  first(hash: number): number {
+    const segment = this.#segments[hash >>> PLACE_BITS]
+    return this.#search(segment, hash, home(segment, hash))
+  }
+
+  /** The next number under the hash that `first` was asked for, or -1; nothing has changed in between. */
+  next(hash: number): number {
+    const segment = this.#segments[hash >>> PLACE_BITS]
+    return this.#search(segment, hash, following(segment, this.#found))
+  }
+
+  /** Adds a number, from 0 to 2^31 - 2. */
   insert(hash: number, value: number): void {
-    while (this.#used[this.#segmentOf(hash)] >= FULL) this.#relieve(this.#segmentOf(hash))
-    this.#put(this.#segmentOf(hash), hash, ((hash & ~VALUE_MASK) | (value + 1)) >>> 0)
+    const s = hash >>> PLACE_BITS
+    if (this.#sizes[s] >= (this.#segments[s].length >>> 1) * MOST_LOAD) this.#grow(s)
+    put(this.#segments[s], hash, value + 1)
+    this.#sizes[s]++
     this.#size++
-    if (this.#size > this.#segments.length * MEAN_LOAD && this.#segments.length < MAX_SEGMENTS) this.#split()
   }
 
   /** Takes out exactly this number; nothing happens where it is not held. */
   remove(hash: number, value: number): void {
-    const at = this.#segmentOf(hash)
-    const segment = this.#segments[at]
-    const wanted = ((hash & ~VALUE_MASK) | (value + 1)) >>> 0
-    let i = hash & SLOT_MASK
-    while (segment[i] !== wanted) {
-      if (segment[i] === EMPTY) return
-      i = (i + 1) & SLOT_MASK
+    const segment = this.#segments[hash >>> PLACE_BITS]
+    let at = home(segment, hash)
+    while (segment[at + 1] !== value + 1) {
+      if (segment[at + 1] === EMPTY) return
+      at = following(segment, at)
     }
+    close(segment, at)
+    this.#sizes[hash >>> PLACE_BITS]--
     this.#size--
-    segment[i] = DEAD
-    if (segment[(i + 1) & SLOT_MASK] !== EMPTY) return
-    // Nobody probes past this slot any more, so it and the dead ones before it are free again.
-    for (; segment[i] === DEAD; i = (i - 1) & SLOT_MASK) {
-      segment[i] = EMPTY
-      this.#used[at]--
+  }
+
+  #search(segment: Int32Array, hash: number, from: number): number {
+    let at = from
+    while (segment[at + 1] !== EMPTY) {
+      if (segment[at] === hash) {
+        this.#found = at
+        return segment[at + 1] - 1
+      }
+      at = following(segment, at)
     }
+    return -1
   }
 
-  #segmentOf(hash: number): number {
-    const wide = (hash >>> SEGMENT_BITS) & (this.#round * 2 - 1)
-    return wide < this.#segments.length ? wide : wide & (this.#round - 1)
+  #grow(s: number): void {
+    const old = this.#segments[s]
+    const larger = this.#segments[s] = new Int32Array(SLOT_WORDS * Math.ceil((old.length >>> 1) * GROWTH))
+    // Both lie in the order of hashes, but for what probing has moved, so this reads and writes from end to end.
+    for (let at = 0; at < old.length; at += SLOT_WORDS) if (old[at + 1] !== EMPTY) put(larger, old[at], old[at + 1])
+    old.buffer.transfer(0) // frees it now; the garbage collector might take its time
   }
+}
 
-  #put(at: number, hash: number, slot: number): void {
-    const segment = this.#segments[at]
-    let i = hash & SLOT_MASK
-    while (segment[i] !== EMPTY && segment[i] !== DEAD) i = (i + 1) & SLOT_MASK
-    if (segment[i] === EMPTY) this.#used[at]++
-    segment[i] = slot
-  }
+/** Where an entry with this hash belongs: larger places go to larger hashes, whatever the size of the segment. */
+function home(segment: Int32Array, hash: number): number {
+  const slots = segment.length >>> 1
+  return Math.floor((hash & PLACE_MASK) * slots / (PLACE_MASK + 1)) * SLOT_WORDS
+}
 
-  /** Makes room in a full segment: dead slots first, splits until it is its turn otherwise. */
-  #relieve(at: number): void {
-    this.#spread(at)
-    if (this.#used[at] < FULL) return
-    if (this.#segments.length >= MAX_SEGMENTS) throw new RangeError('the index is full')
-    this.#split()
-  }
+function following(segment: Int32Array, at: number): number {
+  const next = at + SLOT_WORDS
+  return next === segment.length ? 0 : next
+}
 
-  #split(): void {
-    const at = this.#segments.length - this.#round
-    this.#segments.push(new Uint32Array(SEGMENT_SLOTS))
-    this.#used.push(0)
-    this.#spread(at)
-    if (this.#segments.length === this.#round * 2) this.#round *= 2
-  }
+function put(segment: Int32Array, hash: number, entry: number): void {
+  let at = home(segment, hash)
+  while (segment[at + 1] !== EMPTY) at = following(segment, at)
+  segment[at] = hash
+  segment[at + 1] = entry
+}
 
-  /** Puts every live entry of a segment where it belongs now. O(SEGMENT_SLOTS). */
-  #spread(at: number): void {
-    const segment = this.#segments[at]
-    this.#scratch.set(segment)
-    segment.fill(EMPTY)
-    this.#used[at] = 0
-    for (let i = 0; i < SEGMENT_SLOTS; i++) {
-      const slot = this.#scratch[i]
-      if (slot === EMPTY || slot === DEAD) continue
-      const hash = this.#keys.hashOf((slot & VALUE_MASK) - 1)
-      this.#put(this.#segmentOf(hash), hash, slot)
-    }
+/** Empties a slot and lets those behind it move up that would no longer be found (Knuth, TAOCP 3, 6.4, algorithm R). */
+function close(segment: Int32Array, gap: number): void {
+  for (let at = following(segment, gap); segment[at + 1] !== EMPTY; at = following(segment, at)) {
+    const distance = at - home(segment, segment[at])
+    const fromGap = at - gap
+    // Distances run round the end of the segment. Who belongs behind the gap stays.
+    if ((distance < 0 ? distance + segment.length : distance) < (fromGap < 0 ? fromGap + segment.length : fromGap)) continue
+    segment[gap] = segment[at]
+    segment[gap + 1] = segment[at + 1]
+    gap = at
   }
+  segment[gap + 1] = EMPTY
 }

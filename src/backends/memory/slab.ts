@@ -13,7 +13,7 @@ export class Slab {
   /** First byte of each event; the event before it ends one byte earlier, at its comma. */
   readonly offsets: Uint32Array
   readonly types: Uint8Array
-  readonly userHashes: Uint32Array
+  readonly userHashes: Int32Array
   /** Position of the first event in the log. */
   base = 0
   /** When the first event arrived, milliseconds since 1970. */
@@ -25,7 +25,7 @@ export class Slab {
     this.bytes = Buffer.allocUnsafeSlow(size)
     this.offsets = new Uint32Array(places + 1)
     this.types = new Uint8Array(places)
-    this.userHashes = new Uint32Array(places)
+    this.userHashes = new Int32Array(places)
   }
 
   /** Bytes that a slab of this size takes in all. */

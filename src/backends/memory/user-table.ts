@@ -4,7 +4,7 @@
  * The table grows by chunks of 16,384 users and never moves one.
  */
 import { TIME_WINDOWS } from '../../../schemas/index.ts'
-import { HashIndex, INDEX_VALUE_LIMIT } from './hash-index.ts'
+import { HashIndex } from './hash-index.ts'
 import type { KeyedHash } from './keyed-hash.ts'
 import { UserNames } from './user-names.ts'
 
@@ -49,21 +49,18 @@ class UserChunk {
 export class UserTable {
   readonly capacity: number
   readonly #hash: KeyedHash
-  readonly #index: HashIndex
+  readonly #index = new HashIndex()
   readonly #names = new UserNames()
   readonly #chunks: UserChunk[] = []
   readonly #free: number[] = []
   #used = 0
-  // The name that is being looked for.
-  #bytes: Uint8Array = new Uint8Array(0)
-  #start = 0
-  #end = 0
+  /** What `preload` has read; kept so that the reads are not optimized away. */
+  #preloaded = 0
 
   constructor(capacity: number, hash: KeyedHash) {
-    if (!(capacity >= 1 && capacity <= Math.min(MAX_USER_CAPACITY, INDEX_VALUE_LIMIT))) throw new RangeError(`capacity must be 1 to ${MAX_USER_CAPACITY}`)
+    if (!(capacity >= 1 && capacity <= MAX_USER_CAPACITY)) throw new RangeError(`capacity must be 1 to ${MAX_USER_CAPACITY}`)
     this.capacity = capacity
     this.#hash = hash
-    this.#index = new HashIndex(this)
   }
 
   /** Users known. */
@@ -81,12 +78,23 @@ export class UserTable {
     return this.#hash.bytes(bytes, start, end)
   }
 
+  /** Looks ahead: brings into the cache what looking for users with these hashes, and counting for them, will read. */
+  preload(hashes: Int32Array, from: number, to: number): void {
+    this.#index.preload(hashes, from, to)
+    let read = 0
+    for (let i = from; i < to; i++) {
+      const user = this.#index.first(hashes[i])
+      if (user >= 0) read ^= this.wordsOf(user)[this.recordOf(user)]
+    }
+    this.#preloaded ^= read
+  }
+
   /** The number of a known user, or -1. */
   find(hash: number, bytes: Uint8Array, start: number, end: number): number {
-    this.#bytes = bytes
-    this.#start = start
-    this.#end = end
-    return this.#index.find(hash)
+    for (let user = this.#index.first(hash); user >= 0; user = this.#index.next(hash)) {
+      if (this.#isNamed(user, bytes, start, end)) return user
+    }
+    return -1
   }
 
   /** A number for a user that is not known, or -1 at capacity. */
@@ -107,7 +115,8 @@ export class UserTable {
 
   /** Forgets a user. */
   remove(user: number): void {
-    this.#index.remove(this.hashOf(user), user)
+    const name = this.name(user)
+    this.#index.remove(this.#hash.bytes(name, 0, name.length), user)
     const words = this.wordsOf(user)
     const at = this.recordOf(user)
     if (words[at + NAME_LENGTH] > INLINE_BYTES) this.#names.free(words[at + NAME])
@@ -149,21 +158,14 @@ export class UserTable {
     return this.#chunks[user >>> CHUNK_BITS].bytes.subarray((at + NAME) * 4, (at + NAME) * 4 + length)
   }
 
-  /** Part of the index's Keys. */
-  hashOf(user: number): number {
-    const name = this.name(user)
-    return this.#hash.bytes(name, 0, name.length)
-  }
-
-  /** Part of the index's Keys. */
-  matches(user: number): boolean {
+  #isNamed(user: number, bytes: Uint8Array, start: number, end: number): boolean {
     const chunk = this.#chunks[user >>> CHUNK_BITS]
     const at = this.recordOf(user)
-    const length = this.#end - this.#start
+    const length = end - start
     if (chunk.words[at + NAME_LENGTH] !== length) return false
-    if (length > INLINE_BYTES) return this.#names.equals(chunk.words[at + NAME], this.#bytes, this.#start, this.#end)
+    if (length > INLINE_BYTES) return this.#names.equals(chunk.words[at + NAME], bytes, start, end)
     const name = (at + NAME) * 4
-    for (let i = 0; i < length; i++) if (chunk.bytes[name + i] !== this.#bytes[this.#start + i]) return false
+    for (let i = 0; i < length; i++) if (chunk.bytes[name + i] !== bytes[start + i]) return false
     return true
   }
 }

@@ -21,7 +21,7 @@ t.test('spreads counters and times evenly over buckets', async (t) => {
   const byWord = new Uint32Array(256)
   const byText = new Uint32Array(256)
   for (let i = 0; i < 65_536; i++) {
-    byWord[hash.words(0x0190_0000, 0x7000_0000 | i >>> 8, 0x8000_0000, i) & 255]++
+    byWord[hash.words(Uint32Array.of(0x0190_0000, 0x7000_0000 | i >>> 8, 0x8000_0000, i), 0) & 255]++
     const text = Buffer.from(`user-${i}`)
     byText[hash.bytes(text, 0, text.length) >>> 24]++
   }
