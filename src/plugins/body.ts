@@ -8,6 +8,14 @@ import { brotliDecompress, gunzip, inflate, inflateRaw, zstdDecompress } from 'n
 import type { FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { ProblemError } from '../errors.ts'
+import { BodyMemory } from '../ingest/body-memory.ts'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Where the bodies of this scope's requests lie; a handler that is done with one releases it. */
+    bodyMemory: BodyMemory
+  }
+}
 
 /** What a body may be. */
 export const MEDIA_TYPES = ['application/json', 'application/x-ndjson', 'text/plain']
@@ -44,7 +52,7 @@ interface Arrivals {
  * Collects the bytes of a request. The usual small body is the one chunk that Node made for it, and is handed over
  * without a copy; a larger one is copied once.
  */
-function collect(payload: IncomingMessage, declared: number, limit: number, arrivals: Arrivals, done: Done): void {
+function collect(payload: IncomingMessage, declared: number, limit: number, arrivals: Arrivals, memory: BodyMemory, done: Done): void {
   if (declared > limit) {
     done(tooLarge(limit))
     return
@@ -74,7 +82,7 @@ function collect(payload: IncomingMessage, declared: number, limit: number, arri
   }
   const onEnd = () => {
     if (declared !== received && !Number.isNaN(declared)) onError()
-    else settle(null, chunks === undefined ? first ?? Buffer.alloc(0) : Buffer.concat(chunks, received))
+    else settle(null, chunks === undefined ? first ?? Buffer.alloc(0) : memory.join(chunks, received))
   }
   const onError = () => settle(new ProblemError('incomplete_body', `the body ended after ${received} bytes`, { connection: 'close' }))
 
@@ -108,7 +116,7 @@ const DECOMPRESSORS = new Map<string, Decompress>([
 
 const ACCEPTED_ENCODINGS = 'gzip, deflate, br, zstd, identity'
 
-function decompressed(encoding: string, decompress: Decompress, limit: number, done: Done): Done {
+function decompressed(encoding: string, decompress: Decompress, limit: number, memory: BodyMemory, done: Done): Done {
   return (error, body) => {
     if (error !== null) {
       done(error)
@@ -116,17 +124,14 @@ function decompressed(encoding: string, decompress: Decompress, limit: number, d
     }
     const bytes = body!
     decompress(bytes, { maxOutputLength: limit, chunkSize: 64 * 1024, info: true }, (failure, result) => {
+      const { length } = bytes
+      memory.release(bytes)
       if (failure?.code === 'ERR_BUFFER_TOO_LARGE') done(tooLarge(limit))
       else if (failure !== null) done(new ProblemError('invalid_encoding', `the body is not whole and valid ${encoding}`))
-      else if (result.engine.bytesWritten !== bytes.length) done(new ProblemError('invalid_encoding', `there are bytes behind the end of the ${encoding} data`))
-      else done(null, exact(result.buffer))
+      else if (result.engine.bytesWritten !== length) done(new ProblemError('invalid_encoding', `there are bytes behind the end of the ${encoding} data`))
+      else done(null, result.buffer)
     })
   }
-}
-
-/** A small result lies in a large block of zlib's, which should not live as long as the events. */
-function exact(buffer: Buffer): Buffer {
-  return buffer.length === buffer.buffer.byteLength ? buffer : Buffer.from(Uint8Array.from(buffer).buffer)
 }
 
 /** Whether the content type names no character set but UTF-8. */
@@ -140,6 +145,10 @@ export default fp(async (app) => {
   const limit = app.settings.MAX_BODY_BYTES
   const arrivals: Arrivals = { bytes: 0, limit: Math.max(ARRIVING_MIN_BYTES, ARRIVING_MIN_BODIES * limit) }
 
+  const memory = new BodyMemory()
+
+  app.decorate('bodyMemory', memory)
+
   app.addContentTypeParser(MEDIA_TYPES, (_request: FastifyRequest, payload: IncomingMessage, done: Done) => {
     const { 'content-type': contentType, 'content-encoding': encoding, 'content-length': length } = payload.headers
     if (!isUtf8(contentType!)) {
@@ -149,7 +158,7 @@ export default fp(async (app) => {
     const declared = length === undefined ? NaN : Number(length)
     const name = encoding?.trim().toLowerCase() ?? ''
     if (name === '' || name === 'identity') {
-      collect(payload, declared, limit, arrivals, done)
+      collect(payload, declared, limit, arrivals, memory, done)
       return
     }
     const decompress = DECOMPRESSORS.get(name)
@@ -157,6 +166,6 @@ export default fp(async (app) => {
       done(new ProblemError('unsupported_encoding', `content-encoding may be one of ${ACCEPTED_ENCODINGS}`, { 'accept-encoding': ACCEPTED_ENCODINGS }))
       return
     }
-    collect(payload, declared, limit, arrivals, decompressed(name, decompress, limit, done))
+    collect(payload, declared, limit, arrivals, memory, decompressed(name, decompress, limit, memory, done))
   })
 }, { name: 'body', dependencies: ['settings'] })

@@ -1,5 +1,5 @@
 /** `POST /events` takes events, `GET /events` gives them out again page by page. */
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { Static } from '@sinclair/typebox'
 import {
@@ -7,6 +7,7 @@ import {
 } from '../../schemas/index.ts'
 import type { Filter, Page } from '../backends/backend.ts'
 import { ProblemError } from '../errors.ts'
+import type { BodyKind } from '../ingest/body-reader.ts'
 import { receiptStatus } from '../ingest/receipt.ts'
 import body from '../plugins/body.ts'
 import { RETRY_AFTER, sendProblem } from '../plugins/problems.ts'
@@ -62,11 +63,20 @@ const NO_BODY = Buffer.alloc(0)
 async function sendEvents(request: FastifyRequest<{ Querystring: Static<typeof IngestQuery> }>, reply: FastifyReply) {
   const bytes = request.body as Buffer | undefined ?? NO_BODY
   const kind = request.mediaType === 'application/x-ndjson' ? 'ndjson' : 'json'
-  const receipt = await request.server.ingest(bytes, kind, { validateOnly: request.query.validate_only })
+  const receipt = await take(request.server, bytes, kind, request.query.validate_only)
   const status = receiptStatus(receipt)
   if (status === 422) return sendProblem(reply, new ProblemError('all_rejected', 'see `errors`; do not send these events again unchanged'), receipt)
   if (status === 503) return sendProblem(reply, new ProblemError('all_unavailable', 'see `errors`; send the same request again', { 'retry-after': RETRY_AFTER }), receipt)
   return reply.code(status).send(receipt)
+}
+
+/** Has a body taken and lets go of it. */
+async function take({ ingest, bodyMemory }: FastifyInstance, body: Buffer, kind: BodyKind, validateOnly: boolean | undefined): Promise<Static<typeof Receipt>> {
+  try {
+    return await ingest(body, kind, { validateOnly })
+  } finally {
+    bodyMemory.release(body)
+  }
 }
 
 async function listEvents(request: FastifyRequest<{ Querystring: Static<typeof EventPageQuery> }>, reply: FastifyReply) {

@@ -30,6 +30,22 @@ t.test('a body in single bytes', async (t) => {
   t.match((await app.inject('/events')).json().events, [{ user_id: 'é😀' }])
 })
 
+t.test('large bodies that arrive together keep to themselves', async (t) => {
+  const { app, port } = await startServer(t)
+  for (let round = 0; round < 3; round++) {
+    const sent = await Promise.all(Array.from({ length: 8 }, async (_, i) => {
+      const events = Array.from({ length: 1000 }, () => anEvent({ user_id: `user-${round}-${i}`, properties: { note: String(i).repeat(60) } }))
+      const response = await fetch(`http://127.0.0.1:${port}/events`, { method: 'POST', headers: JSON_TYPE, body: JSON.stringify(events) })
+      t.match(await response.json(), { accepted: 1000 })
+      return events
+    }))
+    for (const [i, events] of sent.entries()) {
+      const page = (await app.inject(`/events?user_id=user-${round}-${i}&limit=1000`)).json()
+      t.strictSame(page.events, events)
+    }
+  }
+})
+
 t.test('chunked bodies', async (t) => {
   const { app, port } = await startServer(t)
   const client = new RawClient(t, port)

@@ -1,5 +1,5 @@
 /**
- * Remembers event ids for at least eight days, 16 bytes each in order of arrival plus about 12 of a hash index, so that
+ * Remembers event ids for at least eight days, 16 bytes each in order of arrival plus about 13 of a hash index, so that
  * an id counts once [DEDUP-1, DEDUP-2]. The oldest are forgotten first, when their time is over or when there is no
  * more room [DEDUP-4]; both happen a few at a time.
  */

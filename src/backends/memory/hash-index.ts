@@ -14,7 +14,7 @@ const SMALLEST = 32
 
 /** A segment grows when it is fuller than this: searches stay within a cache line or two. */
 const MOST_LOAD = 0.75
-const GROWTH = 4 / 3
+const GROWTH = 1.5
 
 /** A slot is two words: the hash, and the number + 1, which is 0 in an empty slot. */
 const SLOT_WORDS = 2
