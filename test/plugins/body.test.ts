@@ -34,7 +34,7 @@ t.test('large bodies that arrive together keep to themselves', async (t) => {
   const { app, port } = await startServer(t)
   for (let round = 0; round < 3; round++) {
     const sent = await Promise.all(Array.from({ length: 8 }, async (_, i) => {
-      const events = Array.from({ length: 1000 }, () => anEvent({ user_id: `user-${round}-${i}`, properties: { note: String(i).repeat(60) } }))
+      const events = Array.from({ length: 1000 }, () => anEvent({ user_id: `user-${round}-${i}`, properties: { page: String(i).repeat(60) } }))
       const response = await fetch(`http://127.0.0.1:${port}/events`, { method: 'POST', headers: JSON_TYPE, body: JSON.stringify(events) })
       t.match(await response.json(), { accepted: 1000 })
       return events
