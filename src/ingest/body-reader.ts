@@ -3,13 +3,14 @@
  * where it can and the plain way where it cannot; what spoils the whole body is a problem of the whole request.
  */
 import { isUtf8 } from 'node:buffer'
-import type { EventError } from '../../schemas/index.ts'
+import { EVENT_MAX_BYTES, type EventError } from '../../schemas/index.ts'
 import type { Batch } from '../backends/batch.ts'
 import { ProblemError } from '../errors.ts'
 import { JSON_MAX_DEPTH, JsonError, skipSpace, skipValue } from './json.ts'
 import { Overflow } from './overflow.ts'
 import { addPlainly } from './plain-path.ts'
 import { Scanner } from './scan.ts'
+import { closeUp } from './white-space.ts'
 
 /** How a body is laid out. */
 export type BodyKind = 'json' | 'ndjson'
@@ -53,6 +54,8 @@ class BodyReader {
   readonly #overflow: Overflow
   readonly #errors: EventError[] = []
   #sent = 0
+  /** The first line break that was found behind the places looked at so far. */
+  #newline = -1
 
   constructor(body: Buffer, batch: Batch, maxEvents: number, now: number) {
     this.#body = body
@@ -111,7 +114,7 @@ class BodyReader {
     const scanned = this.#scanner.event(at, end, index)
     if (scanned >= 0) return scanned
     const valueEnd = skipValue(this.#body, at, end, depth)
-    this.#plainly(at, valueEnd, index)
+    this.#carefully(at, valueEnd, index)
     return valueEnd
   }
 
@@ -127,7 +130,7 @@ class BodyReader {
       const valueEnd = skipValue(this.#body, at, end)
       const behind = skipSpace(this.#body, valueEnd, end)
       if (behind < end) throw new JsonError(behind)
-      this.#plainly(at, valueEnd, index)
+      this.#carefully(at, valueEnd, index)
     } catch (error) {
       if (!(error instanceof JsonError)) throw error
       this.#errors.push({
@@ -139,9 +142,23 @@ class BodyReader {
     }
   }
 
-  #plainly(start: number, end: number, index: number): void {
-    const error = addPlainly(this.#batch, this.#overflow, this.#body, start, end, index, this.#now)
+  /** One event, which is valid JSON and which the scan could not read as it is. */
+  #carefully(start: number, end: number, index: number): void {
+    let tight = end
+    if (end - start <= EVENT_MAX_BYTES && this.#isOnOneLine(start, end)) {
+      tight = closeUp(this.#body, start, end)
+      if (tight < end && this.#scanner.event(start, tight, index) >= 0) return
+    }
+    const error = addPlainly(this.#batch, this.#overflow, this.#body, start, tight, index, this.#now)
     if (error !== undefined) this.#errors.push(error)
+  }
+
+  #isOnOneLine(start: number, end: number): boolean {
+    if (this.#newline < start) {
+      const newline = this.#body.indexOf(NEWLINE, start)
+      this.#newline = newline < 0 ? Infinity : newline
+    }
+    return this.#newline >= end
   }
 
   #next(): number {

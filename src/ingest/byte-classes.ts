@@ -20,3 +20,6 @@ export const IN_STRING = Uint8Array.from({ length: 256 }, (_, byte) => byte >= 0
 
 /** 1 for those of them that are printable ASCII. */
 export const IN_USER_ID = IN_STRING.map((ok, byte) => byte < 0x7f ? ok : 0)
+
+/** 1 for the bytes that make an escape with the backslash before them alone. [RFC 8259 section 7] */
+export const IS_ESCAPE = Uint8Array.from({ length: 256 }, (_, byte) => '"\\/bfnrt'.includes(String.fromCharCode(byte)) ? 1 : 0)

@@ -5,7 +5,7 @@
  */
 import { EVENT_MAX_BYTES, EVENT_TYPES, PROPERTIES_MAX_DEPTH, USER_ID_MAX_LENGTH } from '../../schemas/index.ts'
 import type { Batch } from '../backends/batch.ts'
-import { DIGIT, HEX, INVALID, IN_STRING, IN_USER_ID, UPPER_CASE } from './byte-classes.ts'
+import { DIGIT, HEX, INVALID, IN_STRING, IN_USER_ID, IS_ESCAPE, UPPER_CASE } from './byte-classes.ts'
 import { FUTURE_TOLERANCE } from './plain-path.ts'
 import { midnightOf } from './timestamp.ts'
 import { LONGEST_TOKEN, Token } from './token.ts'
@@ -14,6 +14,7 @@ const QUOTE = 0x22
 const COMMA = 0x2c
 const HYPHEN = 0x2d
 const COLON = 0x3a
+const BACKSLASH = 0x5c
 const OPEN_BRACE = 0x7b
 const CLOSE_BRACE = 0x7d
 const OPEN_BRACKET = 0x5b
@@ -22,25 +23,23 @@ const CLOSE_BRACKET = 0x5d
 /** Most members of one object that are compared with each other; more go to the plain path. */
 const MAX_KEYS = 24
 
-const EVENT_ID = new Token('"event_id":')
-const USER_ID = new Token('"user_id":')
-const EVENT_TYPE = new Token('"event_type":')
-const TIMESTAMP = new Token('"timestamp":')
-const PROPERTIES = new Token('"properties":')
+/** The fields of an event, by number. */
+const EVENT_ID = 0
+const USER_ID = 1
+const EVENT_TYPE = 2
+const TIMESTAMP = 3
+const PROPERTIES = 4
+/** No field. */
+const NONE = 5
+const FIELDS = ['event_id', 'user_id', 'event_type', 'timestamp', 'properties'].map((field) => new Token(`"${field}":`))
+/** The fields that an event must have, as bits. */
+const REQUIRED = 1 << EVENT_ID | 1 << USER_ID | 1 << EVENT_TYPE | 1 << TIMESTAMP
 /** Types with longer names are left to the plain path. */
 const TYPES = EVENT_TYPES.map((type) => type.length + 2 <= LONGEST_TOKEN ? new Token(`"${type}"`) : undefined)
 const PAGE = new Token('"page":')
 const AMOUNT = new Token('"amount":')
 const PRODUCT_ID = new Token('"product_id":')
 const PROTO = new Token('"__proto__":')
-
-/** The fields that an event has, as bits. */
-const HAS_ID = 1
-const HAS_USER = 2
-const HAS_TYPE = 4
-const HAS_TIME = 8
-const HAS_PROPERTIES = 16
-const REQUIRED = HAS_ID | HAS_USER | HAS_TYPE | HAS_TIME
 
 /** Where the eight groups of four digits of an id lie in its text, and the hyphens between. */
 const [HEX_1, HEX_2, HEX_3, HEX_4, HEX_5, HEX_6, HEX_7, HEX_8] = [0, 4, 9, 14, 19, 24, 28, 32]
@@ -61,6 +60,8 @@ export class Scanner {
   // The day that was read last, and its first millisecond.
   #day = -1
   #midnight = 0
+  /** The field that followed each field, last time. */
+  readonly #following = new Uint8Array([USER_ID, EVENT_TYPE, TIMESTAMP, PROPERTIES, EVENT_ID, EVENT_ID])
   /** What the digits read last had in common with what is no digit. */
   #marks = 0
 
@@ -79,14 +80,14 @@ export class Scanner {
     batch.reserve()
     const slot = batch.count
     let has = 0
+    let field = NONE
     let i = at
     if (bytes[i] !== OPEN_BRACE) return -1
     do {
-      i++
-      const field = this.#field(i, end)
-      if (field === 0 || (has & field) !== 0) return -1
-      has |= field
-      i = this.#value(field, i, slot, end)
+      field = this.#field(i + 1, end, field)
+      if (field === NONE || (has & 1 << field) !== 0) return -1
+      has |= 1 << field
+      i = this.#value(field, i + 1 + FIELDS[field].length, slot, end)
       if (i < 0 || i >= end) return -1
     } while (bytes[i] === COMMA)
     if (bytes[i] !== CLOSE_BRACE || (has & REQUIRED) !== REQUIRED || i + 1 - at > EVENT_MAX_BYTES) return -1
@@ -97,24 +98,27 @@ export class Scanner {
     return i + 1
   }
 
-  /** Which field's key begins at `at`; 0 for none of them. */
-  #field(at: number, end: number): number {
-    const view = this.#view
-    if (EVENT_ID.isAt(view, at, end)) return HAS_ID
-    if (USER_ID.isAt(view, at, end)) return HAS_USER
-    if (EVENT_TYPE.isAt(view, at, end)) return HAS_TYPE
-    if (TIMESTAMP.isAt(view, at, end)) return HAS_TIME
-    return PROPERTIES.isAt(view, at, end) ? HAS_PROPERTIES : 0
+  /** Which field's key begins at `at`, the field `before` having been read last; NONE for none of them. */
+  #field(at: number, end: number, before: number): number {
+    // Senders keep to one order of fields.
+    const likely = this.#following[before]
+    if (FIELDS[likely].isAt(this.#view, at, end)) return likely
+    for (let field = 0; field < FIELDS.length; field++) {
+      if (!FIELDS[field].isAt(this.#view, at, end)) continue
+      this.#following[before] = field
+      return field
+    }
+    return NONE
   }
 
-  /** Reads the value of the field whose key begins at `at`. */
+  /** Reads the value of a field, which begins at `at`. */
   #value(field: number, at: number, slot: number, end: number): number {
     switch (field) {
-      case HAS_ID: return this.#eventId(at + EVENT_ID.length, slot, end)
-      case HAS_USER: return this.#userId(at + USER_ID.length, slot, end)
-      case HAS_TYPE: return this.#eventType(at + EVENT_TYPE.length, slot, end)
-      case HAS_TIME: return this.#timestamp(at + TIMESTAMP.length, slot, end)
-      default: return this.#properties(at + PROPERTIES.length, end)
+      case EVENT_ID: return this.#eventId(at, slot, end)
+      case USER_ID: return this.#userId(at, slot, end)
+      case EVENT_TYPE: return this.#eventType(at, slot, end)
+      case TIMESTAMP: return this.#timestamp(at, slot, end)
+      default: return this.#properties(at, end)
     }
   }
 
@@ -236,7 +240,7 @@ export class Scanner {
   #key(at: number, end: number): number {
     if (this.#bytes[at] !== QUOTE) return -1
     const i = this.#string(at, end)
-    return i < 0 || i >= end || this.#bytes[i] !== COLON || PROTO.isAt(this.#view, at, end) ? -1 : i + 1
+    return i < 0 || i >= end || this.#bytes[i] !== COLON || PROTO.is(this.#view, at, i + 1) ? -1 : i + 1
   }
 
   /** Whether no earlier key of this object is the same; keeps it for the later ones. */
@@ -258,15 +262,15 @@ export class Scanner {
   /** Whether the value behind a key of `properties`, colon included, begins as the key's type asks. */
   #isTyped(start: number, end: number): boolean {
     const first = this.#bytes[end]
-    if (PAGE.isAt(this.#view, start, end) || PRODUCT_ID.isAt(this.#view, start, end)) return first === QUOTE
-    if (AMOUNT.isAt(this.#view, start, end)) return DIGIT[first] < INVALID
+    if (PAGE.is(this.#view, start, end) || PRODUCT_ID.is(this.#view, start, end)) return first === QUOTE
+    if (AMOUNT.is(this.#view, start, end)) return DIGIT[first] < INVALID
     return true
   }
 
   /** Any JSON value without white space, inside an object or array of nesting level `depth`. */
   #json(at: number, end: number, depth: number): number {
     switch (this.#bytes[at]) {
-      case QUOTE: return this.#string(at, end)
+      case QUOTE: return this.#text(at, end)
       case OPEN_BRACE: return this.#object(at, end, depth + 1)
       case OPEN_BRACKET: return this.#array(at, end, depth + 1)
       case 0x74: return this.#word(at, 0x72, 0x75, 0x65)
@@ -296,10 +300,36 @@ export class Scanner {
 
   /** A string without escapes. */
   #string(at: number, end: number): number {
+    const i = this.#plainEnd(at + 1, end)
+    return i < end && this.#bytes[i] === QUOTE ? i + 1 : -1
+  }
+
+  /** Any string; it is kept as it is spelled. */
+  #text(at: number, end: number): number {
     const bytes = this.#bytes
-    let i = at + 1
-    while (i < end && IN_STRING[bytes[i]] === 1) i++
+    let i = this.#plainEnd(at + 1, end)
+    while (i < end && bytes[i] === BACKSLASH) {
+      const behind = this.#escape(i + 1, end)
+      if (behind < 0) return -1
+      i = this.#plainEnd(behind, end)
+    }
     return i < end && bytes[i] === QUOTE ? i + 1 : -1
+  }
+
+  /** Where the bytes end that stand for themselves in a string. */
+  #plainEnd(at: number, end: number): number {
+    const bytes = this.#bytes
+    let i = at
+    while (i < end && IN_STRING[bytes[i]] === 1) i++
+    return i
+  }
+
+  /** What stands behind a backslash. */
+  #escape(at: number, end: number): number {
+    const bytes = this.#bytes
+    if (at < end && IS_ESCAPE[bytes[at]] === 1) return at + 1
+    if (at + 5 > end || bytes[at] !== 0x75) return -1
+    return (HEX[bytes[at + 1]] | HEX[bytes[at + 2]] | HEX[bytes[at + 3]] | HEX[bytes[at + 4]]) < INVALID ? at + 5 : -1
   }
 
   /** A number of at most 20 digits without an exponent; any such is finite. */

@@ -36,4 +36,9 @@ export class Token {
     return at + this.length <= end && view.getUint32(at, true) === this.word0 && view.getUint32(at + this.at1, true) === this.word1 &&
       view.getUint32(at + this.at2, true) === this.word2 && view.getUint32(at + this.at3, true) === this.word3
   }
+
+  /** Whether `start .. end` is the text. */
+  is(view: DataView, start: number, end: number): boolean {
+    return end - start === this.length && this.isAt(view, start, end)
+  }
 }

@@ -101,6 +101,11 @@ t.test('a body that is not JSON, with line and column', async (t) => {
   for (const [body, line, column] of cases) {
     t.same(problem(body), ['invalid_json', `unexpected character at line ${line}, column ${column}`], JSON.stringify(body).slice(0, 40))
   }
+  const wide = JSON.stringify({ ...CANONICAL, properties: { k: 'é😹' } }).replaceAll(',', ' ,\t')
+  for (const [before, line] of [['[', 1], ['[\n', 2], [`[${wide},\n\n`, 3], [`[${JSON.stringify(CANONICAL, null, 2)},`, 6]] as const) {
+    const column = [...`${before}${wide}`.split('\n').at(-1)!].length + 2
+    t.same(problem(`${before}${wide} x]`), ['invalid_json', `unexpected character at line ${line}, column ${column}`], 'behind an event with white space')
+  }
   const cut: [body: string, line: number, column: number][] = [
     ['[', 1, 2], ['{', 1, 2], ['[1', 1, 3], ['[1,', 1, 4], ['[1, ', 1, 5], ['"abc', 1, 5], ['[\n1,\n', 3, 1], ['{"a":', 1, 6], ['tru', 1, 4], ['-', 1, 2], ['["\\u00', 1, 7], ['["é😹', 1, 5],
     [`[${EVENT}`, 1, EVENT.length + 2], [`[${EVENT},`, 1, EVENT.length + 3], [EVENT.slice(0, -1), 1, EVENT.length], [`[${EVENT},\n${EVENT.slice(0, 20)}`, 2, 21]
@@ -163,7 +168,8 @@ t.test('a batch can be used again after any problem', async (t) => {
 
 t.test('events that are not canonical lie behind the body, the others where they were', async (t) => {
   const batch = new Batch()
-  const body = Buffer.from(`[${EVENT},${ODD},${EVENT}]`)
+  const escaped = EVENT.replace('"user_id"', '"user\\u005fid"')
+  const body = Buffer.from(`[${EVENT},${escaped},${EVENT}]`)
   readBody(body, 'json', batch, 10, NOW)
   t.ok(batch.end[0] <= body.length && batch.start[1] >= body.length && batch.end[2] <= body.length)
   t.same(eventsOf(batch).map(({ text }) => text), [EVENT, EVENT, EVENT])

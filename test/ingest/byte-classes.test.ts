@@ -1,5 +1,5 @@
 import t from 'tap'
-import { DIGIT, HEX, IN_STRING, IN_USER_ID, INVALID, UPPER_CASE } from '../../src/ingest/byte-classes.ts'
+import { DIGIT, HEX, IN_STRING, IN_USER_ID, INVALID, IS_ESCAPE, UPPER_CASE } from '../../src/ingest/byte-classes.ts'
 
 t.test('every byte is in its classes and in no other', async (t) => {
   for (let byte = 0; byte < 256; byte++) {
@@ -9,8 +9,9 @@ t.test('every byte is in its classes and in no other', async (t) => {
       hex: digit | (/^[A-F]$/.test(letter) ? UPPER_CASE : 0),
       digit: /^[0-9]$/.test(letter) ? Number(letter) : INVALID,
       inString: byte >= 0x20 && letter !== '"' && letter !== '\\' ? 1 : 0,
-      inUserId: /^[ -~]$/.test(letter) && letter !== '"' && letter !== '\\' ? 1 : 0
+      inUserId: /^[ -~]$/.test(letter) && letter !== '"' && letter !== '\\' ? 1 : 0,
+      isEscape: /^["\\/bfnrt]$/.test(letter) ? 1 : 0
     }
-    t.same({ hex: HEX[byte], digit: DIGIT[byte], inString: IN_STRING[byte], inUserId: IN_USER_ID[byte] }, wanted, `0x${byte.toString(16)}`)
+    t.same({ hex: HEX[byte], digit: DIGIT[byte], inString: IN_STRING[byte], inUserId: IN_USER_ID[byte], isEscape: IS_ESCAPE[byte] }, wanted, `0x${byte.toString(16)}`)
   }
 })

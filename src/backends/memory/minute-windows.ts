@@ -19,6 +19,9 @@ class BucketRing {
   readonly #length: number
   readonly #stamps: Float64Array
   readonly #counts: Uint32Array
+  /** The bucket that was counted in last, and where its counts begin. */
+  #bucket = -1
+  #base = 0
 
   constructor(length: number) {
     this.#length = length
@@ -27,12 +30,17 @@ class BucketRing {
   }
 
   add(bucket: number, type: number): void {
+    if (bucket !== this.#bucket) this.#turnTo(bucket)
+    this.#counts[this.#base + type]++
+  }
+
+  #turnTo(bucket: number): void {
     const slot = bucket % this.#length
-    if (this.#stamps[slot] !== bucket) {
-      this.#stamps[slot] = bucket
-      this.#counts.fill(0, slot * TYPES, (slot + 1) * TYPES)
-    }
-    this.#counts[slot * TYPES + type]++
+    this.#bucket = bucket
+    this.#base = slot * TYPES
+    if (this.#stamps[slot] === bucket) return
+    this.#stamps[slot] = bucket
+    this.#counts.fill(0, this.#base, this.#base + TYPES)
   }
 
   /** Adds the counts of a bucket to `totals` and returns their sum. */
@@ -72,8 +80,9 @@ export class MinuteWindows {
 
   /** Counts an event. O(1). */
   count(time: number, type: number): void {
-    this.#minutes.add(Math.floor(time / MINUTE), type)
-    this.#hours.add(Math.floor(time / (60 * MINUTE)), type)
+    const minute = Math.floor(time / MINUTE)
+    this.#minutes.add(minute, type)
+    this.#hours.add(Math.floor(minute / 60), type)
     if (time > this.#newest) this.#newest = time
   }
 
