@@ -3,10 +3,11 @@
  * object being made. Whatever it does not know to the letter (white space, escapes in keys or ids, unusual numbers,
  * unknown or repeated fields, bytes beyond ASCII in a user id) it leaves to the plain path.
  */
-import { EVENT_MAX_BYTES, EVENT_TYPES, PROPERTIES_MAX_DEPTH, USER_ID_MAX_LENGTH } from '../../schemas/index.ts'
+import { EVENT_MAX_BYTES, EVENT_TYPES, USER_ID_MAX_LENGTH } from '../../schemas/index.ts'
 import type { Batch } from '../backends/batch.ts'
-import { DIGIT, HEX, INVALID, IN_STRING, IN_USER_ID, IS_ESCAPE, UPPER_CASE } from './byte-classes.ts'
+import { DIGIT, HEX, INVALID, IN_USER_ID, UPPER_CASE } from './byte-classes.ts'
 import { FUTURE_TOLERANCE } from './plain-path.ts'
+import { PropertiesScanner } from './scan-properties.ts'
 import { midnightOf } from './timestamp.ts'
 import { LONGEST_TOKEN, Token } from './token.ts'
 
@@ -14,14 +15,8 @@ const QUOTE = 0x22
 const COMMA = 0x2c
 const HYPHEN = 0x2d
 const COLON = 0x3a
-const BACKSLASH = 0x5c
 const OPEN_BRACE = 0x7b
 const CLOSE_BRACE = 0x7d
-const OPEN_BRACKET = 0x5b
-const CLOSE_BRACKET = 0x5d
-
-/** Most members of one object that are compared with each other; more go to the plain path. */
-const MAX_KEYS = 24
 
 /** The fields of an event, by number. */
 const EVENT_ID = 0
@@ -36,17 +31,10 @@ const FIELDS = ['event_id', 'user_id', 'event_type', 'timestamp', 'properties'].
 const REQUIRED = 1 << EVENT_ID | 1 << USER_ID | 1 << EVENT_TYPE | 1 << TIMESTAMP
 /** Types with longer names are left to the plain path. */
 const TYPES = EVENT_TYPES.map((type) => type.length + 2 <= LONGEST_TOKEN ? new Token(`"${type}"`) : undefined)
-const PAGE = new Token('"page":')
-const AMOUNT = new Token('"amount":')
-const PRODUCT_ID = new Token('"product_id":')
-const PROTO = new Token('"__proto__":')
 
 /** Where the eight groups of four digits of an id lie in its text, and the hyphens between. */
 const [HEX_1, HEX_2, HEX_3, HEX_4, HEX_5, HEX_6, HEX_7, HEX_8] = [0, 4, 9, 14, 19, 24, 28, 32]
 const [HYPHEN_1, HYPHEN_2, HYPHEN_3, HYPHEN_4] = [8, 13, 18, 23]
-
-/** Keys of the objects being read, start and end by turns, by nesting level. Shared, as nobody else reads meanwhile. */
-const keys = new Uint32Array(MAX_KEYS * 2 * (PROPERTIES_MAX_DEPTH + 1))
 
 /**
  * Reads events out of one body. Offsets below are those of the body; a method that reads something returns the offset
@@ -56,6 +44,7 @@ export class Scanner {
   readonly #bytes: Buffer
   readonly #view: DataView
   readonly #batch: Batch
+  readonly #properties: PropertiesScanner
   readonly #latest: number
   // The day that was read last, and its first millisecond.
   #day = -1
@@ -70,6 +59,7 @@ export class Scanner {
     this.#bytes = bytes
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
     this.#batch = batch
+    this.#properties = new PropertiesScanner(bytes, this.#view)
     this.#latest = now + FUTURE_TOLERANCE
   }
 
@@ -118,7 +108,7 @@ export class Scanner {
       case USER_ID: return this.#userId(at, slot, end)
       case EVENT_TYPE: return this.#eventType(at, slot, end)
       case TIMESTAMP: return this.#timestamp(at, slot, end)
-      default: return this.#properties(at, end)
+      default: return this.#properties.read(at, end)
     }
   }
 
@@ -213,138 +203,5 @@ export class Scanner {
     const ones = DIGIT[this.#bytes[at + 1]]
     this.#marks |= tens | ones
     return tens * 10 + ones
-  }
-
-  #properties(at: number, end: number): number {
-    return this.#bytes[at] === OPEN_BRACE ? this.#object(at, end, 1) : -1
-  }
-
-  /** An object at nesting level `depth`; level 1 is `properties`, whose typed keys are held to their types. */
-  #object(at: number, end: number, depth: number): number {
-    const bytes = this.#bytes
-    if (depth > PROPERTIES_MAX_DEPTH) return -1
-    if (bytes[at + 1] === CLOSE_BRACE) return at + 2
-    let i = at
-    let count = 0
-    do {
-      const keyStart = i + 1
-      const keyEnd = this.#key(keyStart, end)
-      if (keyEnd < 0 || !this.#isNewKey(depth, count++, keyStart, keyEnd)) return -1
-      i = depth === 1 && !this.#isTyped(keyStart, keyEnd) ? -1 : this.#json(keyEnd, end, depth)
-      if (i < 0) return -1
-    } while (bytes[i] === COMMA && i < end)
-    return i < end && bytes[i] === CLOSE_BRACE ? i + 1 : -1
-  }
-
-  /** A key without escapes that is not `__proto__`, and its colon. */
-  #key(at: number, end: number): number {
-    if (this.#bytes[at] !== QUOTE) return -1
-    const i = this.#string(at, end)
-    return i < 0 || i >= end || this.#bytes[i] !== COLON || PROTO.is(this.#view, at, i + 1) ? -1 : i + 1
-  }
-
-  /** Whether no earlier key of this object is the same; keeps it for the later ones. */
-  #isNewKey(depth: number, count: number, start: number, end: number): boolean {
-    if (count >= MAX_KEYS) return false
-    const bytes = this.#bytes
-    const base = depth * MAX_KEYS * 2
-    for (let k = base; k < base + count * 2; k += 2) {
-      if (keys[k + 1] - keys[k] !== end - start) continue
-      let i = start
-      for (let j = keys[k]; i < end && bytes[i] === bytes[j]; i++) j++
-      if (i === end) return false
-    }
-    keys[base + count * 2] = start
-    keys[base + count * 2 + 1] = end
-    return true
-  }
-
-  /** Whether the value behind a key of `properties`, colon included, begins as the key's type asks. */
-  #isTyped(start: number, end: number): boolean {
-    const first = this.#bytes[end]
-    if (PAGE.is(this.#view, start, end) || PRODUCT_ID.is(this.#view, start, end)) return first === QUOTE
-    if (AMOUNT.is(this.#view, start, end)) return DIGIT[first] < INVALID
-    return true
-  }
-
-  /** Any JSON value without white space, inside an object or array of nesting level `depth`. */
-  #json(at: number, end: number, depth: number): number {
-    switch (this.#bytes[at]) {
-      case QUOTE: return this.#text(at, end)
-      case OPEN_BRACE: return this.#object(at, end, depth + 1)
-      case OPEN_BRACKET: return this.#array(at, end, depth + 1)
-      case 0x74: return this.#word(at, 0x72, 0x75, 0x65)
-      case 0x6e: return this.#word(at, 0x75, 0x6c, 0x6c)
-      case 0x66: return this.#bytes[at + 1] === 0x61 ? this.#word(at + 1, 0x6c, 0x73, 0x65) : -1
-      default: return this.#number(at, end)
-    }
-  }
-
-  /** Three given bytes behind the one at `at`. */
-  #word(at: number, a: number, b: number, c: number): number {
-    const bytes = this.#bytes
-    return bytes[at + 1] === a && bytes[at + 2] === b && bytes[at + 3] === c ? at + 4 : -1
-  }
-
-  #array(at: number, end: number, depth: number): number {
-    const bytes = this.#bytes
-    if (depth > PROPERTIES_MAX_DEPTH) return -1
-    if (bytes[at + 1] === CLOSE_BRACKET) return at + 2
-    let i = at
-    do {
-      i = this.#json(i + 1, end, depth)
-      if (i < 0) return -1
-    } while (bytes[i] === COMMA && i < end)
-    return i < end && bytes[i] === CLOSE_BRACKET ? i + 1 : -1
-  }
-
-  /** A string without escapes. */
-  #string(at: number, end: number): number {
-    const i = this.#plainEnd(at + 1, end)
-    return i < end && this.#bytes[i] === QUOTE ? i + 1 : -1
-  }
-
-  /** Any string; it is kept as it is spelled. */
-  #text(at: number, end: number): number {
-    const bytes = this.#bytes
-    let i = this.#plainEnd(at + 1, end)
-    while (i < end && bytes[i] === BACKSLASH) {
-      const behind = this.#escape(i + 1, end)
-      if (behind < 0) return -1
-      i = this.#plainEnd(behind, end)
-    }
-    return i < end && bytes[i] === QUOTE ? i + 1 : -1
-  }
-
-  /** Where the bytes end that stand for themselves in a string. */
-  #plainEnd(at: number, end: number): number {
-    const bytes = this.#bytes
-    let i = at
-    while (i < end && IN_STRING[bytes[i]] === 1) i++
-    return i
-  }
-
-  /** What stands behind a backslash. */
-  #escape(at: number, end: number): number {
-    const bytes = this.#bytes
-    if (at < end && IS_ESCAPE[bytes[at]] === 1) return at + 1
-    if (at + 5 > end || bytes[at] !== 0x75) return -1
-    return (HEX[bytes[at + 1]] | HEX[bytes[at + 2]] | HEX[bytes[at + 3]] | HEX[bytes[at + 4]]) < INVALID ? at + 5 : -1
-  }
-
-  /** A number of at most 20 digits without an exponent; any such is finite. */
-  #number(at: number, end: number): number {
-    const bytes = this.#bytes
-    let i = bytes[at] === 0x2d ? at + 1 : at
-    const whole = i
-    while (i < end && bytes[i] >= 0x30 && bytes[i] <= 0x39) i++
-    if (i === whole || (bytes[whole] === 0x30 && i > whole + 1)) return -1
-    if (bytes[i] === 0x2e) {
-      const fraction = ++i
-      while (i < end && bytes[i] >= 0x30 && bytes[i] <= 0x39) i++
-      if (i === fraction) return -1
-    }
-    const next = bytes[i]
-    return i - at <= 20 && (next === COMMA || next === CLOSE_BRACE || next === CLOSE_BRACKET) ? i : -1
   }
 }
