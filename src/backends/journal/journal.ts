@@ -14,18 +14,16 @@ import { formatCursor } from '../memory/cursor.ts'
 import { HORIZON_MINUTES } from '../memory/dedup-index.ts'
 import { MemoryAggregator, MemoryStore } from '../memory/memory.ts'
 import { CommitQueue, verdictOf } from './commit-queue.ts'
-import { JournalClock } from './journal-clock.ts'
-import type { Found, Oldest, Sync } from './journal-file.ts'
+import { JournalClock, type Hands } from './journal-clock.ts'
+import type { Found, Sync } from './journal-file.ts'
 import type { Answer, Request, WriterOptions } from './messages.ts'
 import type { Slice } from './replay.ts'
+import { Retention } from './retention.ts'
 
 const MINUTE = 60_000
 
 /** How long a row is kept at the least, in milliseconds: as long as its ids, longer than any window. A minute to spare, since ids are aged by whole minutes. */
 const HORIZON = (HORIZON_MINUTES + 2) * MINUTE
-
-/** Rounds of maintenance to wait after old rows could not be deleted. */
-const TRIM_PAUSE = 100
 
 /** Slices of the replay that are under way at a time: one is read while another is taken. */
 const SLICES_AHEAD = 2
@@ -98,16 +96,14 @@ class JournalStore implements EventStore {
   #reportedTenths = 0
   #replayEnds!: { resolve: () => void, reject: (error: Error) => void }
   #replayStart = performance.now()
-  #oldest: Oldest | undefined
-  #trimming = false
-  #trimPause = 0
+  readonly #retention: Retention
 
   constructor({ clock, report = () => {}, ...capacities }: JournalOptions, worker: Worker, found: Found) {
     this.#liveClock = clock
     this.#worker = worker
     this.#report = report
     this.#found = found
-    this.#oldest = found.oldest
+    this.#retention = new Retention(HORIZON, found.oldest)
     this.#clock = new JournalClock(clock, found.oldest ?? found.newest)
     if (found.oldest === undefined) this.#clock.start()
     this.#core = new MemoryCore(this.#clock, capacities)
@@ -115,10 +111,9 @@ class JournalStore implements EventStore {
     this.counts = new MemoryAggregator(this.#core, this.memory)
     this.#queue = new CommitQueue({
       core: this.#core,
-      hands: () => ({ wall: this.#core.now(), elapsed: Math.floor(this.#clock.monotonic()) }),
+      hands: () => this.#hands(),
       commit: (rows) => {
-        const { position, count, wall, elapsed } = rows[0]
-        this.#oldest ??= { position, end: position + count, wall, elapsed }
+        this.#retention.adds(rows[0])
         this.#ask({ type: 'commit', rows }, [rows[0].columns.buffer as ArrayBuffer])
       },
       cursor: () => this.memory.cursor(),
@@ -193,7 +188,9 @@ class JournalStore implements EventStore {
   maintain(): void {
     if (this.#state !== 'open') return
     this.memory.maintain()
-    this.#trim()
+    if (this.#queue.trouble !== undefined) return
+    const request = this.#retention.next(this.#hands(), this.#core.log.first)
+    if (request !== undefined) this.#ask(request)
   }
 
   async close(): Promise<void> {
@@ -217,6 +214,10 @@ class JournalStore implements EventStore {
     return this.#found.end - (this.#found.oldest?.position ?? this.#found.end)
   }
 
+  #hands(): Hands {
+    return { wall: this.#core.now(), elapsed: Math.floor(this.#clock.monotonic()) }
+  }
+
   #ask(request: Request, transfer: ArrayBuffer[] = []): void {
     this.#worker.postMessage(request, transfer)
   }
@@ -228,20 +229,15 @@ class JournalStore implements EventStore {
       case 'committed': return this.#queue.committed()
       case 'failed':
         this.#queue.failed(answer.code)
-        this.#trimming = false
+        this.#retention.dropped()
         this.#report({ type: 'failed', detail: answer.detail })
         return this.#ask({ type: 'recover' })
       case 'recovered':
         this.#queue.recovered()
         return this.#report({ type: 'recovered' })
       case 'trimmed':
-        this.#trimming = false
-        if (answer.failed === undefined) {
-          this.#oldest = answer.oldest
-        } else {
-          this.#trimPause = TRIM_PAUSE
-          this.#report({ type: 'warning', detail: `old events could not be deleted: ${answer.failed}` })
-        }
+        this.#retention.trimmed(answer)
+        if (answer.failed !== undefined) this.#report({ type: 'warning', detail: `old events could not be deleted: ${answer.failed}` })
         return
       case 'warning': return this.#report(answer)
       case 'refused': return this.#replayEnds.reject(new RefusedError(answer.message))
@@ -283,17 +279,6 @@ class JournalStore implements EventStore {
   #hangs(batch: Batch): boolean {
     for (let i = 0; i < batch.count; i++) if (this.#core.isPending(batch, i)) return true
     return false
-  }
-
-  /** Lets the writing thread delete a few rows that neither ids nor windows nor the log need. */
-  #trim(): void {
-    if (this.#trimPause > 0) this.#trimPause--
-    if (this.#trimming || this.#trimPause > 0 || this.#oldest === undefined || this.#queue.trouble !== undefined) return
-    const before = { wall: this.#core.now() - HORIZON, elapsed: Math.floor(this.#clock.monotonic()) - HORIZON }
-    const position = this.#core.log.first
-    if (this.#oldest.wall >= before.wall || this.#oldest.elapsed >= before.elapsed || this.#oldest.end > position) return
-    this.#trimming = true
-    this.#ask({ type: 'trim', before, position })
   }
 }
 

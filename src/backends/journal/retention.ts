@@ -1,0 +1,59 @@
+/**
+ * When old rows of the journal may go: once neither ids nor windows nor the log need them. They go a few at a time, one
+ * request after the other, and where deleting fails it is tried again later.
+ */
+import type { Hands } from './journal-clock.ts'
+import type { Oldest } from './journal-file.ts'
+import type { Answer, Request } from './messages.ts'
+import type { Row } from './rows.ts'
+
+/** Rounds of maintenance to wait after old rows could not be deleted. */
+const PAUSE = 100
+
+/** See above. */
+export class Retention {
+  readonly #horizon: number
+  #oldest: Oldest | undefined
+  #isTrimming = false
+  #pause = 0
+
+  /**
+   * @param horizon how long a row is kept at the least, in milliseconds
+   * @param oldest the oldest row of the journal
+   */
+  constructor(horizon: number, oldest: Oldest | undefined) {
+    this.#horizon = horizon
+    this.#oldest = oldest
+  }
+
+  /** A row will be added. */
+  adds({ position, count, wall, elapsed }: Row): void {
+    this.#oldest ??= { position, end: position + count, wall, elapsed }
+  }
+
+  /**
+   * What to ask of the writing thread in this round of maintenance, if anything.
+   * @param now the present time
+   * @param position the first that the log retains
+   */
+  next(now: Hands, position: number): Request | undefined {
+    if (this.#pause > 0) this.#pause--
+    if (this.#isTrimming || this.#pause > 0 || this.#oldest === undefined) return undefined
+    const before = { wall: now.wall - this.#horizon, elapsed: now.elapsed - this.#horizon }
+    if (this.#oldest.wall >= before.wall || this.#oldest.elapsed >= before.elapsed || this.#oldest.end > position) return undefined
+    this.#isTrimming = true
+    return { type: 'trim', before, position }
+  }
+
+  /** What came of it. */
+  trimmed({ failed, oldest }: Answer & { type: 'trimmed' }): void {
+    this.#isTrimming = false
+    if (failed === undefined) this.#oldest = oldest
+    else this.#pause = PAUSE
+  }
+
+  /** The writing thread has dropped what it was asked. */
+  dropped(): void {
+    this.#isTrimming = false
+  }
+}
