@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process'
 import { copyFileSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync, backup } from 'node:sqlite'
+import { promisify } from 'node:util'
 import t from 'tap'
 import { RefusedError } from '../../../src/backends/backend.ts'
 import { MIGRATIONS, prepareLayout } from '../../../src/backends/journal/layout.ts'
@@ -218,6 +220,22 @@ t.test('people can look in while it runs, and copy it [sqlite3]', async (t) => {
   const total = await restored.total()
   t.ok(total >= 6 && total <= 1006 && (total - 6) % 50 === 0, `${total} events, whole batches`)
   t.match(await restored.send(event), { duplicates: 1 })
+})
+
+t.test('so they can with the commands of the README', async (t) => {
+  const sqlite = (...args: string[]) => promisify(execFile)('sqlite3', args)
+  if (await sqlite('--version').then(() => false, () => true)) return t.pass('skipped: no sqlite3 is installed here')
+  const directory = makeFolder(t)
+  const journal = await Journal.open(t, directory)
+  await journal.send(journal.event(), ...journal.events(4, { event_type: 'signup' }))
+  t.equal((await sqlite(file(directory), 'select event_type, count(*) from events group by 1')).stdout, 'click|1\nsignup|4\n')
+  const copies = makeFolder(t)
+  const sending = Promise.all(Array.from({ length: 20 }, () => journal.send(...journal.events(50))))
+  await sqlite(file(directory), `.backup '${file(copies)}'`)
+  await sending
+  const restored = await Journal.open(t, copies, { clock: journal.clock })
+  const total = await restored.total()
+  t.ok(total >= 5 && total <= 1005 && (total - 5) % 50 === 0, `${total} events, whole batches`)
 })
 
 t.test('rows that nothing needs are deleted, and at a steady load the file stops growing', async (t) => {
