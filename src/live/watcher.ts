@@ -67,7 +67,7 @@ export class Watcher {
       const { latest } = watch.board
       if (latest === undefined || latest === watch.shown) continue
       watch.owedSince ??= now
-      if (this.#unsent > 0 || now - watch.shownAt < this.#summaries.interval || !this.#isInPlace(latest, watch.owedSince, now)) continue
+      if (this.#unsent > 0 || now - watch.shownAt < this.#summaries.interval || !this.#isInPlace(watch, latest, now)) continue
       watch.shown = latest
       watch.shownAt = now
       watch.owedSince = undefined
@@ -76,8 +76,10 @@ export class Watcher {
     }
   }
 
-  #isInPlace({ cursor }: Snapshot, owedSince: number, now: number): boolean {
-    return !this.#subscriber.isWhole || this.#subscriber.cursor === cursor || now - owedSince > PATIENCE * this.#summaries.interval
+  #isInPlace({ board, owedSince }: Watch, { cursor }: Snapshot, now: number): boolean {
+    if (!this.#subscriber.isWhole || this.#subscriber.cursor === cursor) return true
+    // A newer one that is being made may be in its place.
+    return now - owedSince! > PATIENCE * this.#summaries.interval && !board.isComputing
   }
 
   readonly #offer = (): void => this.offer()
