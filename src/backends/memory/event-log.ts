@@ -15,6 +15,12 @@ export const MIN_LOG_BYTES = 1 << 20
 const SMALLEST_SLAB = 1 << 16
 const LARGEST_SLAB = 1 << 20
 
+/**
+ * Slabs are cut from pieces of at most so many bytes. The system gives memory to what is used of a piece, while the garbage
+ * collector, which looks around whenever much has been allocated, is told of all of it at once.
+ */
+const LARGEST_PIECE = 1 << 30
+
 /** No event begins one byte behind this. */
 const NO_RUN = -2
 
@@ -39,6 +45,9 @@ export class EventLog {
   readonly #slabSize: number
   readonly #maxSlabs: number
   readonly #slabs: Slab[] = []
+  /** The piece that is being cut up, and how much of it has been used. */
+  #piece = new ArrayBuffer(0)
+  #cut = 0
   readonly #prepared = new WeakMap<Filter, PreparedFilter>()
   #next = 0
 
@@ -50,7 +59,7 @@ export class EventLog {
     if (!(capacity >= MIN_LOG_BYTES)) throw new RangeError(`an event log takes at least ${MIN_LOG_BYTES} bytes`)
     this.capacity = capacity
     this.#hashUser = hashUser
-    this.#slabSize = Math.min(LARGEST_SLAB, Math.max(SMALLEST_SLAB, Math.floor(capacity / 16)))
+    this.#slabSize = Math.min(LARGEST_SLAB, Math.max(SMALLEST_SLAB, 4 * Math.floor(capacity / 64)))
     this.#maxSlabs = Math.floor(capacity / Slab.byteLength(this.#slabSize))
   }
 
@@ -160,10 +169,21 @@ export class EventLog {
   }
 
   #newSlab(now: number): Slab {
-    const slab = this.#slabs.length < this.#maxSlabs ? new Slab(this.#slabSize) : this.#slabs.shift()!
+    const slab = this.#slabs.length < this.#maxSlabs ? this.#cutSlab() : this.#slabs.shift()!
     slab.reset(this.#next, now)
     this.#slabs.push(slab)
     return slab
+  }
+
+  #cutSlab(): Slab {
+    const bytes = Slab.byteLength(this.#slabSize)
+    if (this.#cut + bytes > this.#piece.byteLength) {
+      const left = this.#maxSlabs - this.#slabs.length
+      this.#piece = Buffer.allocUnsafeSlow(bytes * Math.min(left, Math.floor(LARGEST_PIECE / bytes))).buffer as ArrayBuffer
+      this.#cut = 0
+    }
+    this.#cut += bytes
+    return new Slab(this.#slabSize, this.#piece, this.#cut - bytes)
   }
 
   /** The slab that holds a position. O(log slabs). */

@@ -12,25 +12,30 @@ export class Slab {
   readonly bytes: Buffer
   /** First byte of each event; the event before it ends one byte earlier, at its comma. */
   readonly offsets: Uint32Array
-  readonly types: Uint8Array
   readonly userHashes: Int32Array
+  readonly types: Uint8Array
   /** Position of the first event in the log. */
   base = 0
   /** When the first event arrived, milliseconds since 1970. */
   arrival = 0
   count = 0
 
-  constructor(size: number) {
-    const places = Math.ceil(size / SHORTEST_EVENT_BYTES)
-    this.bytes = Buffer.allocUnsafeSlow(size)
-    this.offsets = new Uint32Array(places + 1)
-    this.types = new Uint8Array(places)
-    this.userHashes = new Int32Array(places)
+  /**
+   * @param size bytes for events, a multiple of four
+   * @param memory where the slab lies, from `at` on, a multiple of four; as much as `byteLength` says
+   */
+  constructor(size: number, memory: ArrayBuffer, at: number) {
+    const places = placesOf(size)
+    this.bytes = Buffer.from(memory, at, size)
+    this.offsets = new Uint32Array(memory, at + size, places + 1)
+    this.userHashes = new Int32Array(memory, at + size + 4 * (places + 1), places)
+    this.types = new Uint8Array(memory, at + size + 4 * (2 * places + 1), places)
+    this.offsets[0] = 0
   }
 
   /** Bytes that a slab of this size takes in all. */
   static byteLength(size: number): number {
-    return size + Math.ceil(size / SHORTEST_EVENT_BYTES) * 9
+    return size + 4 * Math.ceil((9 * placesOf(size) + 4) / 4)
   }
 
   /** Starts over. */
@@ -63,4 +68,8 @@ export class Slab {
     source.copy(this.bytes, target, start, end)
     for (let i = this.count; i > 0 && this.offsets[i] > target; i--) this.bytes[this.offsets[i] - 1] = COMMA
   }
+}
+
+function placesOf(size: number): number {
+  return Math.ceil(size / SHORTEST_EVENT_BYTES)
 }
