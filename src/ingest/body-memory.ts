@@ -3,13 +3,12 @@
  * for the next body, and the garbage collector never sees it. Whoever owns a body and is done with it gives it back.
  */
 
+import { freeMemory } from '../backends/free-memory.ts'
+
 /** Bytes that are kept for later, and the smallest and largest piece of them. */
 const KEPT_BYTES = 16 << 20
 const SMALLEST_PIECE = 256 << 10
 const LARGEST_PIECE = 4 << 20
-
-/** From this many bytes on, memory that nobody needs any more is freed at once and not left to the garbage collector. */
-const WORTH_FREEING = 16 << 10
 
 /** See above. */
 export class BodyMemory {
@@ -58,7 +57,7 @@ function newPiece(length: number): ArrayBuffer {
   return Buffer.allocUnsafeSlow(Math.max(size, length)).buffer as ArrayBuffer
 }
 
-/** Frees the memory of a buffer, if it is large and holds nothing else. */
-function discard({ buffer, length }: Buffer): void {
-  if (length >= WORTH_FREEING && length === buffer.byteLength) (buffer as ArrayBuffer).transfer(0)
+/** Frees the memory of a buffer that holds nothing else. */
+function discard(buffer: Buffer): void {
+  if (buffer.length === buffer.buffer.byteLength) freeMemory(buffer)
 }

@@ -16,7 +16,10 @@ export interface Gap {
 export interface Encoding {
   /** Names the encoding. */
   readonly name: string
-  /** The first `count` events of a page, at least one; `cursor` is the place behind them. */
+  /**
+   * The first `count` events of a page, at least one, in memory that nothing else lies in where it is worth freeing;
+   * `cursor` is the place behind them. The page is used up.
+   */
   events(page: Page, count: number, cursor: string): Buffer
   /** Nothing new up to this place. */
   silence(cursor: string): Buffer

@@ -9,21 +9,12 @@ function encode(frame: ServerFrame): Buffer {
   return Buffer.from(JSON.stringify(frame))
 }
 
-const EVENTS_END = ']}'
-
 /** What a subscriber on a WebSocket is told. */
 export const socketEncoding: Encoding = {
   name: 'frames',
 
   events(page: Page, count: number, cursor: string): Buffer {
-    const start = `{"type":"events","cursor":${JSON.stringify(cursor)},"events":[`
-    const length = page.offsets[count] - 1
-    // A page's bytes are large: one allocation, one copy.
-    const bytes = Buffer.allocUnsafeSlow(Buffer.byteLength(start) + length + EVENTS_END.length)
-    const at = bytes.write(start)
-    page.bytes.copy(bytes, at, 0, length)
-    bytes.write(EVENTS_END, at + length)
-    return bytes
+    return page.enclose(count, `{"type":"events","cursor":${JSON.stringify(cursor)},"events":[`, ']}')
   },
 
   silence(cursor: string): Buffer {

@@ -30,6 +30,7 @@ export const messageEncoding: Encoding = {
       at += page.bytes.copy(bytes, at, page.offsets[i], page.offsets[i + 1] - 1)
       at += bytes.write(MESSAGE_END, at, 'latin1')
     }
+    page.release()
     return bytes
   },
 

@@ -36,6 +36,8 @@ export interface Frame {
   readonly hasMore: boolean
   /** How often the log was known to have grown when the read began. */
   readonly version: number
+  /** Whether others may be sent the same bytes; if not, who sends them may free them. */
+  readonly isShared: boolean
 }
 
 /** One read under way. */
@@ -102,7 +104,7 @@ export class SharedFrames {
     this.#store.read(cursor, group.filter, LIMITS).then((page) => this.#build(group, page, version)).then(
       (frame) => {
         this.#readings.delete(key)
-        this.#keep(key, frame)
+        if (frame.isShared) this.#keep(key, frame)
         for (const each of reading.readers) each.receive(reading, frame)
       },
       (error) => {
@@ -113,12 +115,12 @@ export class SharedFrames {
     return reading
   }
 
-  #build({ encoding, isWhole }: Group, page: Page, version: number): Frame {
+  #build({ encoding, isWhole, members }: Group, page: Page, version: number): Frame {
     const count = isWhole ? this.#countToMark(page) : page.count
     const isCut = count < page.count
     const cursor = isCut ? page.cursorOf(count - 1) : page.cursor
     const bytes = count === 0 ? NOTHING : encoding.events(page, count, cursor)
-    return { count, bytes, cursor, hasMore: isCut || page.hasMore, version }
+    return { count, bytes, cursor, hasMore: isCut || page.hasMore, version, isShared: members > 1 }
   }
 
   /** How many events of a page lie before the first mark. */

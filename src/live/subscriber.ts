@@ -3,6 +3,7 @@
  * socket, which is at most two frames; the next one is taken when the socket has let go of one. [LIVE-1, LIVE-4]
  */
 import { LostCursorError, StorageUnavailableError, type Filter } from '../backends/backend.ts'
+import { freeMemory } from '../backends/free-memory.ts'
 import { CloseCode, type Outlet } from './connection.ts'
 import type { Cohort } from './cohort.ts'
 import type { Encoding } from './encoding.ts'
@@ -96,7 +97,7 @@ export class Subscriber implements FrameReader, Turn {
     if (frame.count > 0) {
       feed.stats.frames++
       feed.stats.events += frame.count
-      this.#send(frame.bytes)
+      this.#send(frame.bytes, frame.isShared)
     }
     this.#cursor = frame.cursor
     if (frame.hasMore || frame.version !== feed.version) feed.queue(this)
@@ -159,10 +160,16 @@ export class Subscriber implements FrameReader, Turn {
     this.#send(this.#encoding.gap(gap))
   }
 
-  #send(bytes: Buffer): void {
+  #send(bytes: Buffer, isShared = true): void {
     this.#unsent++
     this.#spokeAt = this.#feed.now()
-    this.#outbox.send(bytes, this.#sent)
+    if (isShared) this.#outbox.send(bytes, this.#sent)
+    else this.#outbox.send(bytes, () => this.#freeAndGoOn(bytes))
+  }
+
+  #freeAndGoOn(bytes: Buffer): void {
+    freeMemory(bytes)
+    this.#sent()
   }
 
   readonly #sent = (): void => {

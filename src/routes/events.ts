@@ -5,7 +5,7 @@ import type { Static } from '@sinclair/typebox'
 import {
   Event, EventBatch, EventPage, EventPageQuery, EVENT_TYPES, IngestQuery, Receipt, ReceiptProblem, ref
 } from '../../schemas/index.ts'
-import type { Filter, Page } from '../backends/backend.ts'
+import type { Filter } from '../backends/backend.ts'
 import { ProblemError } from '../errors.ts'
 import type { BodyKind } from '../ingest/body-reader.ts'
 import { receiptStatus } from '../ingest/receipt.ts'
@@ -90,16 +90,7 @@ async function listEvents(request: FastifyRequest<{ Querystring: Static<typeof E
   const page = after === undefined
     ? await store.newest(filter, limits)
     : await store.read(after === 'earliest' ? store.earliest() : after, filter, limits)
-  return reply.type('application/json; charset=utf-8').send(pageBody(page))
-}
-
-/** The JSON of a page around the events' own bytes. */
-function pageBody({ bytes, cursor, hasMore }: Page): Buffer {
-  return Buffer.concat([
-    Buffer.from('{"events":['),
-    bytes,
-    Buffer.from(`],"cursor":${JSON.stringify(cursor)},"has_more":${hasMore}}`)
-  ])
+  return reply.type('application/json; charset=utf-8').send(page.enclose(page.count, '{"events":[', `],"cursor":${JSON.stringify(page.cursor)},"has_more":${page.hasMore}}`))
 }
 
 const events: FastifyPluginAsyncTypebox = async (app) => {

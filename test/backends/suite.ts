@@ -100,6 +100,12 @@ export function backendSuite(t: Test, name: string, make: MakeBackend, numRuns =
     t.equal(page.cursorOf(1), two.cursor)
     t.notOk(page.hasMore)
     t.same(eventsOf(await store.read(page.cursorOf(0), EVERYTHING, WIDE)), second.slice(1))
+    for (let count = 0; count <= page.count; count++) {
+      const some = await store.read(one.cursor, EVERYTHING, WIDE)
+      const wanted = `<[${some.bytes.toString('utf8', 0, Math.max(0, some.offsets[count] - 1))}]>`
+      t.equal(some.enclose(count, '<[', ']>').toString(), wanted, `${count} of its events between two texts`)
+    }
+    page.release()
   })
 
   t.test(`${name}: validate_only gives the same receipt and changes nothing [ING-4]`, async (t) => {

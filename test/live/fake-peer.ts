@@ -1,5 +1,6 @@
 /** A peer that is as slow, as silent and as gone as a test wants it. */
 import type { ServerFrame } from '../../schemas/index.ts'
+import { WORTH_FREEING } from '../../src/backends/free-memory.ts'
 import type { Connection } from '../../src/live/connection.ts'
 
 /** See above. It takes nothing until it drains, unless it is `eager`. */
@@ -26,12 +27,17 @@ export class FakePeer implements Connection {
   }
 
   send(bytes: Buffer, sent: () => void): void {
-    this.sent.push(bytes)
+    const place = this.sent.push(bytes) - 1
+    const taken = (): void => {
+      // What has left may be freed by whoever sent it.
+      if (bytes.length >= WORTH_FREEING) this.sent[place] = Buffer.from(bytes)
+      sent()
+    }
     if (this.#eager) {
-      process.nextTick(sent)
+      process.nextTick(taken)
       return
     }
-    this.#waiting.push({ length: bytes.length, sent })
+    this.#waiting.push({ length: bytes.length, sent: taken })
     this.mostBuffered = Math.max(this.mostBuffered, this.buffered)
   }
 

@@ -6,6 +6,7 @@
 import type { Filter, PageLimits } from '../backend.ts'
 import type { Batch } from '../batch.ts'
 import { Verdict } from '../batch.ts'
+import { Extract } from './page.ts'
 import { PreparedFilter } from './prepared-filter.ts'
 import { Slab } from './slab.ts'
 
@@ -26,17 +27,6 @@ const NO_RUN = -2
 
 /** Most events that one filtered read looks at. */
 const SCAN_LIMIT = 1 << 16
-
-/** A stretch of events taken out of the log; `bytes` is the reader's own. */
-export interface Extract {
-  count: number
-  bytes: Buffer
-  offsets: Uint32Array
-  /** The position of each event. */
-  positions: Float64Array
-  /** Position behind what was looked at. */
-  next: number
-}
 
 /** See above. */
 export class EventLog {
@@ -235,9 +225,8 @@ class Reader {
   }
 
   finish(next: number): Extract {
-    const bytes = Buffer.allocUnsafe(Math.max(0, this.#bytes - 1))
-    const offsets = new Uint32Array(this.#count + 1)
-    const positions = new Float64Array(this.#count)
+    const extract = new Extract(this.#count, Math.max(0, this.#bytes - 1))
+    const { bytes, offsets, positions } = extract
     let count = 0
     let at = 0
     for (const { slab, from, to } of this.#runs) {
@@ -250,6 +239,7 @@ class Reader {
       at += slab.offsets[to] - start
     }
     offsets[count] = at
-    return { count, bytes, offsets, positions, next }
+    extract.next = next
+    return extract
   }
 }

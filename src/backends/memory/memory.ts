@@ -11,7 +11,7 @@ import type { Batch } from '../batch.ts'
 import { AppendSignal } from './append-signal.ts'
 import { MemoryCore, type Capacities } from './core.ts'
 import { formatCursor, parseCursor } from './cursor.ts'
-import type { Extract } from './event-log.ts'
+import { MemoryPage, type Extract } from './page.ts'
 
 /** What a memory backend is made of. */
 export interface MemoryOptions extends Capacities {
@@ -107,16 +107,11 @@ export class MemoryStore implements EventStore {
     return position
   }
 
-  #page({ count, bytes, offsets, positions, next }: Extract): Page {
-    return {
-      count,
-      bytes,
-      offsets,
-      cursor: formatCursor(this.#epoch, next),
-      cursorOf: (index) => formatCursor(this.#epoch, positions[index] + 1),
-      hasMore: next < this.#core.log.next
-    }
+  #page(extract: Extract): Page {
+    return new MemoryPage(extract, this.#cursorAt, extract.next < this.#core.log.next)
   }
+
+  readonly #cursorAt = (position: number): string => formatCursor(this.#epoch, position)
 }
 
 /** The face of a core as an aggregator. */

@@ -3,7 +3,8 @@ import t from 'tap'
 import { EVENT_TYPES } from '../../../schemas/index.ts'
 import type { Filter } from '../../../src/backends/backend.ts'
 import { Batch, Verdict } from '../../../src/backends/batch.ts'
-import { EventLog, MIN_LOG_BYTES, type Extract } from '../../../src/backends/memory/event-log.ts'
+import { EventLog, MIN_LOG_BYTES } from '../../../src/backends/memory/event-log.ts'
+import type { Extract } from '../../../src/backends/memory/page.ts'
 
 const WIDE = { events: 100_000, bytes: 1 << 26 }
 
