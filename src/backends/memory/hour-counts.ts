@@ -1,6 +1,6 @@
 /**
- * How many events each user had in one hour: an append-only list of (user, count), in chunks. A user that comes back to
- * an hour after another one gets a second entry; when too many have, the list is folded.
+ * How many events each user had in one hour: a list of (user, count), in chunks. A user that comes back to an hour after
+ * another one gets a second entry; when too many have, the list is folded.
  */
 
 const CHUNK_BITS = 12
@@ -45,31 +45,15 @@ export class HourCounts {
     return this.#counts[entry >>> CHUNK_BITS][entry & CHUNK_MASK]
   }
 
-  /** Whether the list is so much longer than one entry for each of `users` users that folding it is worth it. */
-  isFoldDue(users: number): boolean {
-    return this.#length >= Math.max(CHUNK_ENTRIES, users * 2)
+  /** Moves an entry to a place before it. */
+  move(from: number, to: number): void {
+    this.#users[to >>> CHUNK_BITS][to & CHUNK_MASK] = this.userAt(from)
+    this.set(to, this.countAt(from))
   }
 
-  /**
-   * Joins the entries of each user into its first one, so that memory follows the number of users and not of events.
-   * O(length + userLimit), at most once for as many events.
-   * @param userLimit one past the highest user number
-   */
-  fold(userLimit: number): void {
-    const places = new Uint32Array(userLimit)
-    const length = this.#length
-    this.#length = 0
-    for (let entry = 0; entry < length; entry++) {
-      const user = this.userAt(entry)
-      const count = this.countAt(entry)
-      if (places[user] === 0) {
-        // The list is no longer than what has been read of it, so nothing unread is overwritten.
-        this.set(this.append(user), count)
-        places[user] = this.#length
-      } else {
-        this.set(places[user] - 1, this.countAt(places[user] - 1) + count)
-      }
-    }
-    this.#users.length = this.#counts.length = Math.ceil(this.#length / CHUNK_ENTRIES)
+  /** Drops the entries from a place on. */
+  truncate(length: number): void {
+    this.#length = length
+    this.#users.length = this.#counts.length = Math.ceil(length / CHUNK_ENTRIES)
   }
 }

@@ -5,6 +5,7 @@
  */
 import { TIME_WINDOWS, WINDOW_MINUTES } from '../../../schemas/index.ts'
 import { HourCounts } from './hour-counts.ts'
+import { HourFold } from './hour-fold.ts'
 import { ENTRY, HOUR, HOUR_COUNT, TOTALS, type UserTable } from './user-table.ts'
 
 const HOUR_MS = 3_600_000
@@ -33,9 +34,13 @@ export class UserActivity {
   readonly #users: UserTable
   readonly #hours = new Map<number, HourCounts>()
   readonly #windows: WindowState[]
+  readonly #foldFrom: number
+  #fold: HourFold | undefined
 
-  constructor(users: UserTable, now: number) {
+  /** @param foldFrom length from which on an hour may be folded; a test passes its own */
+  constructor(users: UserTable, now: number, foldFrom = 4096) {
     this.#users = users
+    this.#foldFrom = foldFrom
     this.#windows = TIME_WINDOWS.map((name) => {
       const hour = firstHour(now, WINDOW_MINUTES[name])
       return { minutes: WINDOW_MINUTES[name], base: hour, target: hour, swept: 0, limit: Infinity }
@@ -70,11 +75,13 @@ export class UserActivity {
 
   /** Sets the time and takes off at most `budget` entries of hours that have left a window. Returns `isSettled`. */
   advance(now: number, budget: number): boolean {
-    let left = budget
+    // While an hour is being folded nothing is taken off it.
+    let left = budget - (this.#fold?.advance(budget) ?? 0)
+    if (this.#fold?.finish()) this.#fold = undefined
     for (let w = 0; w <= LONGEST; w++) {
       const window = this.#windows[w]
       window.target = firstHour(now, window.minutes)
-      while (window.base < window.target && left > 0) {
+      while (window.base < window.target && left > 0 && this.#fold === undefined) {
         // The longest window drops an hour for good, so the others must be done with it.
         if (w === LONGEST && this.#windows.some((other, i) => i !== LONGEST && other.base <= window.base)) break
         left -= this.#sweep(w, window, left)
@@ -83,32 +90,19 @@ export class UserActivity {
     return this.isSettled
   }
 
+  get #canFold(): boolean {
+    return this.#fold === undefined && this.#windows.every((window) => window.limit === Infinity)
+  }
+
   /** Begins a user's entry in an hour, after putting down the count of the one it comes from. */
   #goTo(hour: number, user: number, words: Uint32Array, at: number): void {
     this.#hours.get(words[at + HOUR])?.set(words[at + ENTRY], words[at + HOUR_COUNT])
     let counts = this.#hours.get(hour)
     if (counts === undefined) this.#hours.set(hour, counts = new HourCounts())
-    else if (counts.isFoldDue(this.#users.size) && this.#windows.every((window) => window.limit === Infinity)) this.#fold(hour, counts)
+    else if (counts.length >= Math.max(this.#foldFrom, this.#users.size * 2) && this.#canFold) this.#fold = new HourFold(hour, counts, this.#users)
     words[at + HOUR] = hour
     words[at + ENTRY] = counts.append(user)
     words[at + HOUR_COUNT] = 0
-  }
-
-  /** Folds an hour; the counts that its users still carry themselves are put down before and picked up after. */
-  #fold(hour: number, counts: HourCounts): void {
-    for (let entry = 0; entry < counts.length; entry++) {
-      const words = this.#users.wordsOf(counts.userAt(entry))
-      const at = this.#users.recordOf(counts.userAt(entry))
-      if (words[at + HOUR] === hour && words[at + ENTRY] === entry) counts.set(entry, words[at + HOUR_COUNT])
-    }
-    counts.fold(this.#users.limit)
-    for (let entry = 0; entry < counts.length; entry++) {
-      const words = this.#users.wordsOf(counts.userAt(entry))
-      const at = this.#users.recordOf(counts.userAt(entry))
-      if (words[at + HOUR] !== hour) continue
-      words[at + ENTRY] = entry
-      words[at + HOUR_COUNT] = counts.countAt(entry)
-    }
   }
 
   /** Takes off some entries of a window's base hour; returns what that used of the budget, at least 1. */
