@@ -75,13 +75,13 @@ export class UserActivity {
 
   /** Sets the time and takes off at most `budget` entries of hours that have left a window. Returns `isSettled`. */
   advance(now: number, budget: number): boolean {
-    // While an hour is being folded nothing is taken off it.
+    // A fold that does not end uses up the budget, so nothing is taken off an hour meanwhile.
     let left = budget - (this.#fold?.advance(budget) ?? 0)
     if (this.#fold?.finish()) this.#fold = undefined
     for (let w = 0; w <= LONGEST; w++) {
       const window = this.#windows[w]
       window.target = firstHour(now, window.minutes)
-      while (window.base < window.target && left > 0 && this.#fold === undefined) {
+      while (window.base < window.target && left > 0) {
         // The longest window drops an hour for good, so the others must be done with it.
         if (w === LONGEST && this.#windows.some((other, i) => i !== LONGEST && other.base <= window.base)) break
         left -= this.#sweep(w, window, left)

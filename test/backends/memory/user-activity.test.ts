@@ -43,7 +43,9 @@ for (const foldFrom of [1, 8, 4096]) {
 function totalsFollow(foldFrom: number): void {
   const ago = fc.oneof(fc.integer({ min: -5 * MINUTE, max: 2 * HOUR }), fc.integer({ min: 0, max: 7 * DAY }))
   const step = fc.oneof(
-    fc.record({ user: fc.nat(6), ago }),
+    { weight: 4, arbitrary: fc.record({ user: fc.nat(6), ago }) },
+    // To and fro between hours, so that they are folded.
+    { weight: 12, arbitrary: fc.record({ user: fc.nat(4), ago: fc.constantFrom(0, HOUR) }) },
     fc.record({ pass: fc.oneof(fc.integer({ min: 0, max: 3 * HOUR }), fc.integer({ min: 0, max: 8 * DAY })) }),
     fc.record({ sweep: fc.integer({ min: 1, max: 10 }) })
   )
