@@ -34,6 +34,8 @@ export interface Overrides {
   clock?: Clock
   logger?: FastifyBaseLogger
   backend?: Backend
+  /** The script of the journal's writing thread. */
+  journalThread?: URL
   /** Heartbeats, pings and summaries in a hurry. */
   liveTimes?: Partial<LiveTimes>
   /** Milliseconds in which a whole request must have arrived. */

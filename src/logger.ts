@@ -12,9 +12,16 @@ export type LogTarget = DestinationStream & { isTTY?: boolean }
 /** Most bytes of lines that wait for a slow reader; beyond, lines are dropped rather than kept. */
 const WAITING_MAX_BYTES = 8 * 1024 * 1024
 
+/** Bytes of lines that are written together; one write a line would cost as much as the rest of a small request. */
+const WRITE_BYTES = 4 * 1024
+
+/** Milliseconds after which lines are written that are fewer. */
+const WRITE_INTERVAL = 100
+
 /** Standard output: the terminal if it is one, else written behind the back of the event loop and flushed at exit. */
 export function standardOutput(): LogTarget {
-  return process.stdout.isTTY ? process.stdout : destination({ dest: 1, sync: false, maxLength: WAITING_MAX_BYTES })
+  if (process.stdout.isTTY) return process.stdout
+  return destination({ dest: 1, sync: false, minLength: WRITE_BYTES, periodicFlush: WRITE_INTERVAL, maxLength: WAITING_MAX_BYTES })
 }
 
 /** Makes the logger of the process. */

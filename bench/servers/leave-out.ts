@@ -8,7 +8,7 @@ import { basename } from 'node:path'
 import { getCallSites } from 'node:util'
 import type { FastifyInstance } from 'fastify'
 import { buildApp } from '../../src/app.ts'
-import { createLogger } from '../../src/logger.ts'
+import { createLogger, standardOutput } from '../../src/logger.ts'
 import { loadSettings } from '../../src/settings.ts'
 
 /** The hooks that run at each request, and the one by which plugins add such hooks to routes. */
@@ -40,7 +40,7 @@ subscribe('fastify.initialization', (message) => {
 })
 
 const settings = loadSettings(process.env)
-const logger = part === 'logging' ? undefined : await createLogger(settings.LOG_LEVEL, process.stdout)
+const logger = part === 'logging' ? undefined : await createLogger(settings.LOG_LEVEL, standardOutput())
 const app = await buildApp(settings, { logger })
 if (part === '--list') {
   await app.ready()

@@ -5,7 +5,7 @@
 import type { FastifyPluginAsync } from 'fastify'
 import { Event, Receipt, ref } from '../../schemas/index.ts'
 import { buildApp } from '../../src/app.ts'
-import { createLogger } from '../../src/logger.ts'
+import { createLogger, standardOutput } from '../../src/logger.ts'
 import { loadSettings } from '../../src/settings.ts'
 import { createAjv, MapStore } from './map-store.ts'
 
@@ -21,6 +21,6 @@ const peer: FastifyPluginAsync = async (app) => {
 }
 
 const settings = loadSettings(process.env)
-const app = await buildApp(settings, { logger: await createLogger(settings.LOG_LEVEL, process.stdout) })
+const app = await buildApp(settings, { logger: await createLogger(settings.LOG_LEVEL, standardOutput()) })
 await app.register(peer)
 await app.listen({ port: settings.PORT, host: settings.HOST })

@@ -29,19 +29,20 @@ function logReport(log: FastifyBaseLogger, report: JournalReport): void {
   else log.warn(fields, 'journal')
 }
 
-async function createBackend({ log, settings }: FastifyInstance, clock: Clock): Promise<Backend> {
+async function createBackend({ log, settings }: FastifyInstance, clock: Clock, journalThread?: URL): Promise<Backend> {
   const options = { clock, dedupCapacity: settings.DEDUP_CAPACITY, userCapacity: settings.USER_CAPACITY, logBytes: settings.EVENT_LOG_BYTES }
   if (settings.STORE === 'memory') return createMemoryBackend(options)
   return createJournalBackend({
     ...options,
     directory: settings.DATA_DIR,
     sync: settings.JOURNAL_SYNC,
+    thread: journalThread,
     report: (report) => logReport(log, report)
   })
 }
 
-export default fp<{ clock?: Clock, backend?: Backend }>(async (app, { clock = systemClock, backend }) => {
-  const { store, aggregator } = backend ?? await createBackend(app, clock)
+export default fp<{ clock?: Clock, backend?: Backend, journalThread?: URL }>(async (app, { clock = systemClock, backend, journalThread }) => {
+  const { store, aggregator } = backend ?? await createBackend(app, clock, journalThread)
   app.decorate('store', store)
   app.decorate('aggregator', aggregator)
 

@@ -1,11 +1,11 @@
 /**
  * What the service counts about itself, as `app.metrics`. Requests are labelled by the pattern of their route, never by
  * what a client wrote. A request costs one observation and a receipt a few additions, whatever the number of its
- * events; all else is read from the store when somebody asks.
+ * events; all else is made when somebody asks.
  */
 import fp from 'fastify-plugin'
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
-import type { Receipt, StoreHealth } from '../../schemas/index.ts'
+import type { StoreHealth } from '../../schemas/index.ts'
 import type { LiveStats } from '../live/feed.ts'
 
 /** Bounds of the buckets for how long requests take, in seconds. */
@@ -36,13 +36,8 @@ const LIVE_COUNTERS: readonly (readonly [string, string, keyof LiveStats])[] = [
   ['events_live_cuts_total', 'Subscribers cut off because they gave no sign of life.', 'cuts']
 ]
 
-/** The verdicts on events: the name of each and how many a receipt holds. */
-const VERDICTS: readonly (readonly [string, (receipt: Receipt) => number])[] = [
-  ['accepted', (receipt) => receipt.accepted],
-  ['duplicate', (receipt) => receipt.duplicates],
-  ['rejected', (receipt) => receipt.rejected],
-  ['unavailable', (receipt) => receipt.unavailable]
-]
+/** The verdicts on events. */
+const VERDICTS = ['accepted', 'duplicate', 'rejected', 'unavailable'] as const
 
 let processMetrics: Registry | undefined
 
@@ -95,20 +90,36 @@ export default fp(async (app) => {
   })
 
   // Events, over whichever transport they came
-  const events = new Counter({ name: 'events_total', help: 'Events received, by verdict.', labelNames: ['verdict'] as const, registers })
-  const late = new Counter({ name: 'events_late_total', help: 'Of the accepted events, those too old for any window.', registers })
-  const verdicts = VERDICTS.map(([verdict, count]) => ({ counter: events.labels(verdict), count }))
-  for (const { counter } of verdicts) counter.inc(0)
+  const received = { accepted: 0, duplicate: 0, rejected: 0, unavailable: 0, late: 0 }
+  registry.registerMetric(new Counter({
+    name: 'events_total',
+    help: 'Events received, by verdict.',
+    labelNames: ['verdict'],
+    registers: [],
+    collect() {
+      this.reset()
+      for (const verdict of VERDICTS) this.inc({ verdict }, received[verdict])
+    }
+  }))
+  registry.registerMetric(new Counter({
+    name: 'events_late_total',
+    help: 'Of the accepted events, those too old for any window.',
+    registers: [],
+    collect() {
+      this.reset()
+      this.inc(received.late)
+    }
+  }))
 
   const { ingest } = app
   app.ingest = async (body, kind, options) => {
     const receipt = await ingest(body, kind, options)
     if (options?.validateOnly === true) return receipt
-    for (const { counter, count } of verdicts) {
-      const n = count(receipt)
-      if (n > 0) counter.inc(n)
-    }
-    if (receipt.late > 0) late.inc(receipt.late)
+    received.accepted += receipt.accepted
+    received.duplicate += receipt.duplicates
+    received.rejected += receipt.rejected
+    received.unavailable += receipt.unavailable
+    received.late += receipt.late
     return receipt
   }
 

@@ -5,11 +5,11 @@ import type { Static } from '@sinclair/typebox'
 import type { FastifyRequest } from 'fastify'
 import type { RawData, WebSocket } from 'ws'
 import { LiveQuery } from '../../schemas/index.ts'
-import { LostCursorError } from '../backends/backend.ts'
 import { ProblemError } from '../errors.ts'
 import { CloseCode, type Connection } from '../live/connection.ts'
 import { makeFilter } from '../live/filter.ts'
 import type { Scope } from '../plugins/keys.ts'
+import { checkPlace, checkRoom } from './admission.ts'
 import { GUARDED_PROBLEMS, problem } from './responses.ts'
 
 type LiveRequest = FastifyRequest<{ Querystring: Static<typeof LiveQuery> }>
@@ -97,12 +97,7 @@ const live: FastifyPluginAsyncTypebox = async (app) => {
     if (!subscribe && (after ?? types ?? users) !== undefined) {
       throw new ProblemError('invalid_query', '`after`, `event_type` and `user_id` go with a subscription, and `subscribe` is false')
     }
-    if (after === undefined || after === 'earliest') return
-    try {
-      app.store.assertReadable(after)
-    } catch (error) {
-      if (!(error instanceof LostCursorError)) throw error // what is lost is told by frames
-    }
+    checkPlace(app, after)
   }
 
   app.route<{ Querystring: Static<typeof LiveQuery> }>({
@@ -122,7 +117,7 @@ const live: FastifyPluginAsyncTypebox = async (app) => {
       if (request.ws) {
         authorize(request)
         checkQuery(request)
-        if (app.live.isFull) throw new ProblemError('too_many_subscribers', 'no more live connections can be served now', { 'retry-after': '5' })
+        checkRoom(app)
       }
       done()
     },

@@ -4,10 +4,10 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type, type Static } from '@sinclair/typebox'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { CURSOR_MAX_LENGTH, StreamQuery } from '../../schemas/index.ts'
-import { InvalidCursorError, LostCursorError } from '../backends/backend.ts'
-import { ProblemError } from '../errors.ts'
+import { InvalidCursorError } from '../backends/backend.ts'
 import type { Outlet } from '../live/connection.ts'
 import { makeFilter } from '../live/filter.ts'
+import { checkPlace, checkRoom } from './admission.ts'
 import { GUARDED_PROBLEMS, problem } from './responses.ts'
 
 type StreamRequest = FastifyRequest<{ Querystring: Static<typeof StreamQuery> }>
@@ -65,13 +65,8 @@ const stream: FastifyPluginAsyncTypebox = async (app) => {
   /** The place to go on from, known to be a cursor if there is one. */
   function afterOf({ headers, query }: StreamRequest): string | undefined {
     const after = headers['last-event-id'] as string || query.after
-    if (after === undefined || after === 'earliest') return after
-    try {
-      if (after.length > CURSOR_MAX_LENGTH) throw new InvalidCursorError('too long')
-      app.store.assertReadable(after)
-    } catch (error) {
-      if (!(error instanceof LostCursorError)) throw error // what is lost is told by a message
-    }
+    if (after !== undefined && after.length > CURSOR_MAX_LENGTH) throw new InvalidCursorError('too long')
+    checkPlace(app, after)
     return after
   }
 
@@ -79,7 +74,7 @@ const stream: FastifyPluginAsyncTypebox = async (app) => {
     const { event_type: types, user_id: users } = request.query
     const after = afterOf(request)
     if (request.method === 'HEAD') return reply.headers(HEADERS).send()
-    if (app.live.isFull) throw new ProblemError('too_many_subscribers', 'no more live connections can be served now', { 'retry-after': '5' })
+    checkRoom(app)
 
     reply.headers(HEADERS).hijack()
     const response = reply.raw
