@@ -52,6 +52,8 @@ export class Batch {
   /** Keyed hashes of the event id and of the user id; a backend's own, for whatever it needs them. */
   idHash: Int32Array
   userHash: Int32Array
+  /** The user's number, or a guess at it; a backend's own, too. */
+  user: Int32Array
 
   constructor(capacity = 16) {
     this.ids = new Uint32Array(capacity * 4)
@@ -65,6 +67,7 @@ export class Batch {
     this.verdicts = new Uint8Array(capacity)
     this.idHash = new Int32Array(capacity)
     this.userHash = new Int32Array(capacity)
+    this.user = new Int32Array(capacity)
   }
 
   /** A batch again, from what another thread has received of one. */
@@ -88,6 +91,7 @@ export class Batch {
     larger.verdicts.set(this.verdicts)
     larger.idHash.set(this.idHash)
     larger.userHash.set(this.userHash)
+    larger.user.set(this.user)
     const { count, bytes } = this
     Object.assign(this, larger, { count, bytes })
   }

@@ -115,7 +115,7 @@ export class MemoryCore {
   settle(batch: Batch, claim: Claim): void {
     this.upkeep(batch.count)
     for (let i = 0; i < batch.count; i++) {
-      if (i % STRIDE === 0) this.#users.preload(batch.userHash, i, Math.min(i + STRIDE, batch.count))
+      if (i % STRIDE === 0) this.#users.preload(batch.userHash, batch.user, i, Math.min(i + STRIDE, batch.count))
       if (batch.verdicts[i] === Verdict.Accepted) this.#countClaimed(batch, i)
     }
     this.#forgetUncounted(claim)
@@ -252,7 +252,7 @@ export class MemoryCore {
     for (let i = from; i < to; i++) batch.idHash[i] = this.#dedup.hash(batch.ids, i * 4)
     this.#dedup.preload(batch.idHash, from, to)
     for (let i = from; i < to; i++) batch.userHash[i] = this.#users.hash(batch.bytes, batch.userStart[i], batch.userEnd[i])
-    this.#users.preload(batch.userHash, from, to)
+    this.#users.preload(batch.userHash, batch.user, from, to)
   }
 
   /** Claims the id of event `i` and finds its user, or writes the verdict that says why not. */
@@ -294,7 +294,7 @@ export class MemoryCore {
   /** The number of an event's user, known or new; -1 where no more can be known. */
   #enter(batch: Batch, i: number, capacity: number): number {
     const hash = batch.userHash[i]
-    const known = this.#users.find(hash, batch.bytes, batch.userStart[i], batch.userEnd[i])
+    const known = this.#users.find(hash, batch.bytes, batch.userStart[i], batch.userEnd[i], batch.user[i])
     if (known >= 0) return known
     this.#makeRoom()
     return this.#users.add(hash, batch.bytes, batch.userStart[i], batch.userEnd[i], capacity)

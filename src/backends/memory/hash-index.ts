@@ -10,6 +10,7 @@ const SEGMENTS = 1 << SEGMENT_BITS
 /** The bits of a hash that say where in its segment an entry belongs; those above choose the segment. */
 const PLACE_BITS = 32 - SEGMENT_BITS
 const PLACE_MASK = (1 << PLACE_BITS) - 1
+const PLACE_SHARE = 2 ** -PLACE_BITS
 const SMALLEST = 32
 
 /** A segment grows when it is fuller than this: searches stay within a cache line or two. */
@@ -31,6 +32,9 @@ export class HashIndex {
   #size = 0
   /** Where the search under way stands. */
   #found = 0
+  /** The free slot where the last search ended in vain, while nothing has changed since, and the hash it was for. */
+  #free = -1
+  #freeFor = 0
   /** What `preload` has read; kept so that the reads are not optimized away. */
   #preloaded = 0
 
@@ -73,9 +77,13 @@ export class HashIndex {
   insert(hash: number, value: number): void {
     const s = hash >>> PLACE_BITS
     if (this.#sizes[s] >= (this.#segments[s].length >>> 1) * MOST_LOAD) this.#grow(s)
-    put(this.#segments[s], hash, value + 1)
+    const segment = this.#segments[s]
+    const at = this.#free >= 0 && this.#freeFor === hash ? this.#free : freeSlot(segment, hash)
+    segment[at] = hash
+    segment[at + 1] = value + 1
     this.#sizes[s]++
     this.#size++
+    this.#free = -1
   }
 
   /** Takes out exactly this number; nothing happens where it is not held. */
@@ -87,6 +95,7 @@ export class HashIndex {
       at = following(segment, at)
     }
     close(segment, at)
+    this.#free = -1
     this.#sizes[hash >>> PLACE_BITS]--
     this.#size--
   }
@@ -100,6 +109,8 @@ export class HashIndex {
       }
       at = following(segment, at)
     }
+    this.#free = at
+    this.#freeFor = hash
     return -1
   }
 
@@ -107,7 +118,13 @@ export class HashIndex {
     const old = this.#segments[s]
     const larger = this.#segments[s] = new Int32Array(SLOT_WORDS * Math.ceil((old.length >>> 1) * GROWTH))
     // Both lie in the order of hashes, but for what probing has moved, so this reads and writes from end to end.
-    for (let at = 0; at < old.length; at += SLOT_WORDS) if (old[at + 1] !== EMPTY) put(larger, old[at], old[at + 1])
+    for (let at = 0; at < old.length; at += SLOT_WORDS) {
+      if (old[at + 1] === EMPTY) continue
+      const to = freeSlot(larger, old[at])
+      larger[to] = old[at]
+      larger[to + 1] = old[at + 1]
+    }
+    this.#free = -1
     old.buffer.transfer(0) // frees it now; the garbage collector might take its time
   }
 }
@@ -115,7 +132,7 @@ export class HashIndex {
 /** Where an entry with this hash belongs: larger places go to larger hashes, whatever the size of the segment. */
 function home(segment: Int32Array, hash: number): number {
   const slots = segment.length >>> 1
-  return Math.floor((hash & PLACE_MASK) * slots / (PLACE_MASK + 1)) * SLOT_WORDS
+  return ((hash & PLACE_MASK) * slots * PLACE_SHARE | 0) * SLOT_WORDS
 }
 
 function following(segment: Int32Array, at: number): number {
@@ -123,11 +140,11 @@ function following(segment: Int32Array, at: number): number {
   return next === segment.length ? 0 : next
 }
 
-function put(segment: Int32Array, hash: number, entry: number): void {
+/** The first free slot for a hash. */
+function freeSlot(segment: Int32Array, hash: number): number {
   let at = home(segment, hash)
   while (segment[at + 1] !== EMPTY) at = following(segment, at)
-  segment[at] = hash
-  segment[at + 1] = entry
+  return at
 }
 
 /** Empties a slot and lets those behind it move up that would no longer be found (Knuth, TAOCP 3, 6.4, algorithm R). */

@@ -78,19 +78,26 @@ export class UserTable {
     return this.#hash.bytes(bytes, start, end)
   }
 
-  /** Looks ahead: brings into the cache what looking for users with these hashes, and counting for them, will read. */
-  preload(hashes: Int32Array, from: number, to: number): void {
+  /**
+   * Looks ahead: brings into the cache what looking for users with these hashes, and counting for them, will read. Makes a
+   * guess at each one's number, which is right but for the rarest of cases; -1 for those who seem not to be known.
+   */
+  preload(hashes: Int32Array, guesses: Int32Array, from: number, to: number): void {
     this.#index.preload(hashes, from, to)
     let read = 0
     for (let i = from; i < to; i++) {
-      const user = this.#index.first(hashes[i])
+      const user = guesses[i] = this.#index.first(hashes[i])
       if (user >= 0) read ^= this.wordsOf(user)[this.recordOf(user)]
     }
     this.#preloaded ^= read
   }
 
-  /** The number of a known user, or -1. */
-  find(hash: number, bytes: Uint8Array, start: number, end: number): number {
+  /**
+   * The number of a known user, or -1.
+   * @param guess a number that may be it, whatever has happened since it was
+   */
+  find(hash: number, bytes: Uint8Array, start: number, end: number, guess = -1): number {
+    if (guess >= 0 && this.#isNamed(guess, bytes, start, end)) return guess
     for (let user = this.#index.first(hash); user >= 0; user = this.#index.next(hash)) {
       if (this.#isNamed(user, bytes, start, end)) return user
     }

@@ -10,10 +10,10 @@ class Rig {
     this.table = new UserTable(capacity, new KeyedHash())
   }
 
-  find(name: string): number {
+  find(name: string, guess = -1): number {
     const bytes = Buffer.from(`..${name}..`)
     const end = bytes.length - 2
-    return this.table.find(this.table.hash(bytes, 2, end), bytes, 2, end)
+    return this.table.find(this.table.hash(bytes, 2, end), bytes, 2, end, guess)
   }
 
   add(name: string): number {
@@ -50,7 +50,7 @@ t.test('behaves as a map whatever is done to it', async (t) => {
     const rig = new Rig(20)
     const model = new Map<string, number>()
     for (const [add, name] of steps) {
-      if (rig.find(name) !== (model.get(name) ?? -1)) return false
+      for (let guess = -1; guess < rig.table.limit; guess++) if (rig.find(name, guess) !== (model.get(name) ?? -1)) return false
       if (add && !model.has(name) && model.size < 20) model.set(name, rig.add(name))
       if (!add && model.has(name)) {
         rig.table.remove(model.get(name)!)
@@ -61,6 +61,15 @@ t.test('behaves as a map whatever is done to it', async (t) => {
     return true
   }))
   t.pass('no difference found')
+})
+
+t.test('looking ahead guesses who they are', async (t) => {
+  const rig = new Rig(100)
+  const users = ['ada', 'bob', 'cyd'].map((name) => rig.add(name))
+  const hashes = Int32Array.from(['x', 'cyd', 'ada', 'y'], (name) => rig.table.hash(Buffer.from(name), 0, name.length))
+  const guesses = new Int32Array(4).fill(7)
+  rig.table.preload(hashes, guesses, 1, 4)
+  t.same([...guesses], [7, users[2], users[0], -1])
 })
 
 t.test('grows over several chunks', async (t) => {
