@@ -20,7 +20,10 @@ function parts(): string[] {
   return ['logging', ...JSON.parse(list.toString()) as string[]]
 }
 
-/** Requests a second against the peer's, and processor time against the whole service's. */
+/** The whole application, started as those are that lack a part; shares are taken from it. */
+const WHOLE = without('nothing')
+
+/** Requests a second against the peer's, and processor time against the whole application's. */
 function rowsOf(samples: Map<string, Sample[]>): Row[] {
   const rates = (name: string) => samples.get(name)!.map((sample) => sample.eventsPerSecond)
   const costs = (name: string) => samples.get(name)!.map((sample) => sample.cpuMicroseconds)
@@ -31,12 +34,12 @@ function rowsOf(samples: Map<string, Sample[]>): Row[] {
     highest: Math.max(...rates(name)),
     '× peer': median(ratios(rates(name), rates('peer'))),
     'CPU µs/request': median(costs(name)),
-    'share of the service\'s CPU, %': name.startsWith('without ') ? (1 - median(ratios(costs(name), costs('service')))) * 100 : NaN
+    'share of CPU, %': name === PEER.name || name === WHOLE.name ? NaN : (1 - median(ratios(costs(name), costs(WHOLE.name)))) * 100
   }))
 }
 
 const results = new Results('small', flags)
-const contenders = [PEER, service(), ...parts().map(without)]
+const contenders = [PEER, service(), WHOLE, ...parts().map(without)]
 const samples = await compare(contenders, { ...flags, batch: 1, form: 'object' }, results)
 results.print(`Requests of one event a second, median of ${flags.rounds} rounds`, rowsOf(samples))
 results.save()

@@ -12,7 +12,10 @@ export type LogTarget = DestinationStream & { isTTY?: boolean }
 /** Most bytes of lines that wait for a slow reader; beyond, lines are dropped rather than kept. */
 const WAITING_MAX_BYTES = 8 * 1024 * 1024
 
-/** Bytes of lines that are written together; one write a line would cost as much as the rest of a small request. */
+/**
+ * Bytes of lines that are written together, since a write costs several times what a line does. With many more the lines
+ * cost more again, because all that waits is measured anew with each.
+ */
 const WRITE_BYTES = 4 * 1024
 
 /** Milliseconds after which lines are written that are fewer. */

@@ -1,6 +1,6 @@
 /**
  * The application as it is, but without what one of its plugins does at each request, so that the difference to the
- * whole one is what the plugin costs. The argument is the name of a plugin's file, `logging`, or nothing; with
+ * whole one is what the plugin costs. The argument is the name of a plugin's file, `logging`, or `nothing`; with
  * `--list` it prints the names of all plugins that do something at each request.
  */
 import { subscribe } from 'node:diagnostics_channel'
@@ -16,7 +16,7 @@ const REQUEST_HOOKS = new Set([
   'onRoute', 'onRequest', 'preParsing', 'preValidation', 'preHandler', 'preSerialization', 'onSend', 'onResponse', 'onError'
 ])
 
-const part = process.argv[2] ?? ''
+const part = process.argv[2]
 const plugins = new Set<string>()
 
 /** The plugin whose code has called: the first script on the stack that is neither this one nor Fastify's. */
