@@ -36,8 +36,8 @@ export interface Page {
   /** Whether more was retained behind `cursor` when the page was made. */
   hasMore: boolean
   /**
-   * The first `count` events with the commas between them, behind `head` and before `tail` (at most 128 bytes each), in one
-   * piece and, from WORTH_FREEING bytes on, in memory of its own. The page is used up: `bytes` has no meaning from then on.
+   * The first `count` events with the commas between them, behind `head` and before `tail`, in one piece and, from
+   * WORTH_FREEING bytes on, in memory of its own. The page is used up: `bytes` has no meaning from then on.
    */
   enclose(count: number, head: string, tail: string): Buffer
   /** Gives up the memory of `bytes`. */

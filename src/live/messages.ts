@@ -16,20 +16,21 @@ export const messageEncoding: Encoding = {
 
   // The canonical JSON of an event has no line break.
   events(page: Page, count: number): Buffer {
+    // Between two events stand the end of one message and the head of the next.
     const heads: string[] = []
-    let length = page.offsets[count] - count
+    let length = page.offsets[count] - count + MESSAGE_END.length
     for (let i = 0; i < count; i++) {
-      const head = `id: ${page.cursorOf(i)}\ndata: `
+      const head = `${i === 0 ? '' : MESSAGE_END}id: ${page.cursorOf(i)}\ndata: `
       heads.push(head)
-      length += head.length + MESSAGE_END.length
+      length += head.length
     }
     const bytes = Buffer.allocUnsafeSlow(length)
     let at = 0
     for (let i = 0; i < count; i++) {
       at += bytes.write(heads[i], at, 'latin1')
       at += page.bytes.copy(bytes, at, page.offsets[i], page.offsets[i + 1] - 1)
-      at += bytes.write(MESSAGE_END, at, 'latin1')
     }
+    bytes.write(MESSAGE_END, at, 'latin1')
     page.release()
     return bytes
   },

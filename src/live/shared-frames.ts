@@ -101,26 +101,25 @@ export class SharedFrames {
     }
     const reading: Reading = { readers: [reader] }
     this.#readings.set(key, reading)
-    this.#store.read(cursor, group.filter, LIMITS).then((page) => this.#build(group, page, version)).then(
-      (frame) => {
-        this.#readings.delete(key)
-        if (frame.isShared) this.#keep(key, frame)
-        for (const each of reading.readers) each.receive(reading, frame)
-      },
-      (error) => {
-        this.#readings.delete(key)
-        for (const each of reading.readers) each.fail(reading, error)
-      }
-    )
+    this.#store.read(cursor, group.filter, LIMITS).then((page) => {
+      // From here on nobody joins, so it is known how many the frame is for.
+      this.#readings.delete(key)
+      const frame = this.#build(group, page, version, group.members > 1 || reading.readers.length > 1)
+      if (frame.isShared) this.#keep(key, frame)
+      for (const each of reading.readers) each.receive(reading, frame)
+    }).catch((error) => {
+      this.#readings.delete(key)
+      for (const each of reading.readers) each.fail(reading, error)
+    })
     return reading
   }
 
-  #build({ encoding, isWhole, members }: Group, page: Page, version: number): Frame {
+  #build({ encoding, isWhole }: Group, page: Page, version: number, isShared: boolean): Frame {
     const count = isWhole ? this.#countToMark(page) : page.count
     const isCut = count < page.count
     const cursor = isCut ? page.cursorOf(count - 1) : page.cursor
     const bytes = count === 0 ? NOTHING : encoding.events(page, count, cursor)
-    return { count, bytes, cursor, hasMore: isCut || page.hasMore, version, isShared: members > 1 }
+    return { count, bytes, cursor, hasMore: isCut || page.hasMore, version, isShared }
   }
 
   /** How many events of a page lie before the first mark. */

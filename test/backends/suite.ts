@@ -105,6 +105,9 @@ export function backendSuite(t: Test, name: string, make: MakeBackend, numRuns =
       const wanted = `<[${some.bytes.toString('utf8', 0, Math.max(0, some.offsets[count] - 1))}]>`
       t.equal(some.enclose(count, '<[', ']>').toString(), wanted, `${count} of its events between two texts`)
     }
+    const long = await store.read(one.cursor, EVERYTHING, WIDE)
+    const all = long.bytes.toString()
+    t.equal(long.enclose(2, 'x'.repeat(600), 'y'.repeat(600)).toString(), `${'x'.repeat(600)}${all}${'y'.repeat(600)}`, 'or between long ones')
     page.release()
   })
 

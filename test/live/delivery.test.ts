@@ -106,6 +106,20 @@ t.test('a frame is read and built once for all who stand at the same place', asy
   t.same(rig.hub.stats, { frames: 10_000, events: 50_000, gaps: 0, holds: 0, cuts: 0 })
 })
 
+t.test('whoever comes at whatever moment of a read of somebody else is told everything', async (t) => {
+  for (let turns = 0; turns < 16; turns++) {
+    const rig = createRig()
+    const sent = await rig.send(rig.events(250)) // in a frame that is worth freeing
+    const peers = [new FakePeer(), new FakePeer()]
+    for (const peer of peers) {
+      rig.hub.openSession(peer, { ...READER, after: 'earliest' })
+      for (let turn = 0; turn < turns; turn++) await Promise.resolve()
+    }
+    await settle()
+    for (const peer of peers) t.same(peer.eventIds, sent, `${turns} turns later`)
+  }
+})
+
 t.test('filters that mean the same share frames, others do not', async (t) => {
   const counter = countReads()
   const rig = createRig(counter)

@@ -34,7 +34,11 @@ export class Extract {
   enclose(length: number, head: string, tail: string): Buffer {
     const headLength = Buffer.byteLength(head)
     const tailLength = Buffer.byteLength(tail)
-    if (headLength > MARGIN || tailLength > MARGIN) throw new RangeError(`a text around events has at most ${MARGIN} bytes`)
+    if (headLength > MARGIN || tailLength > MARGIN) {
+      const whole = Buffer.concat([Buffer.from(head), this.bytes.subarray(0, length), Buffer.from(tail)])
+      this.release()
+      return whole
+    }
     this.#memory.write(head, MARGIN - headLength)
     this.#memory.write(tail, MARGIN + length)
     return this.#memory.subarray(MARGIN - headLength, MARGIN + length + tailLength)
