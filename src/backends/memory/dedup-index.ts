@@ -83,8 +83,11 @@ export class DedupIndex {
   advance(wall: number, monotonic: number, budget: number): void {
     this.#wall = Math.max(this.#wall, Math.floor(wall / MINUTE))
     this.#monotonic = Math.max(this.#monotonic, Math.floor(monotonic / MINUTE))
-    while (this.#arrivals.length > 0 && this.#isOver(this.#arrivals[0])) {
-      this.#arrivals.shift()
+    let over = 0
+    while (over < this.#arrivals.length && this.#isOver(this.#arrivals[over])) over++
+    if (over > 0) {
+      // At once: after a long silence there are thousands, and each time all that stay are moved.
+      this.#arrivals.splice(0, over)
       this.#live = this.#arrivals.length > 0 ? this.#arrivals[0].first : this.#head
     }
     if (this.#lost !== undefined && this.#isOver(this.#lost)) this.#lost = undefined
