@@ -10,12 +10,20 @@ import type { Hands } from './journal-clock.ts'
 import type { TroubleCode } from './messages.ts'
 import { packRows, type Row } from './rows.ts'
 
-/** Events and bytes from which on a group is closed, so that counting one does not hold up the event loop for long. */
-const GROUP_EVENTS = 16_384
+/**
+ * Events and bytes from which on a group is closed: counting one does not hold up the event loop for long, and while one
+ * is written the senders of the other have time to go on.
+ */
+const GROUP_EVENTS = 4096
 const GROUP_BYTES = 8 << 20
 
 /** Bytes that may wait for commits before further batches are refused: a disk that hangs must not fill the memory. */
 const QUEUE_BYTES = 256 << 20
+
+/** Most bytes of memory that are kept from one group for the next. */
+const KEPT_BYTES = 16 << 20
+
+const NO_MEMORY = new ArrayBuffer(0)
 
 /** What the queue needs from its surroundings. */
 export interface CommitQueueOptions {
@@ -49,6 +57,8 @@ export class CommitQueue {
   /** What is being committed. */
   #group: Entry[] = []
   #bytes = 0
+  /** Where the next rows may lie. Fresh memory for each group would cost more than filling it. */
+  #memory = NO_MEMORY
   #flush: NodeJS.Immediate | undefined
   #trouble: TroubleCode | undefined
   /** Told when something has been settled. */
@@ -72,7 +82,7 @@ export class CommitQueue {
       this.#bytes += bytes
       this.#waiting.push({ batch, claim, bytes, resolve })
       // Whatever else arrives in this turn of the event loop shares the commit.
-      if (this.#group.length === 0) this.#flush ??= setImmediate(() => this.#commit())
+      if (this.#group.length === 0) this.#flush ??= setImmediate(this.#begin)
     })
   }
 
@@ -91,11 +101,19 @@ export class CommitQueue {
     return new Promise((resolve) => this.#watchers.push(resolve))
   }
 
-  /** The rows that were handed out last are durable. */
-  committed(): void {
+  /** The rows that were handed out last are durable; they lay in this memory, which is free again. */
+  committed(memory: ArrayBuffer): void {
+    if (memory.byteLength <= KEPT_BYTES) this.#memory = memory
+    this.#settle()
+  }
+
+  /** Counts the group, which is durable, and begins with the next one. */
+  #settle(): void {
     const { core, cursor, counted } = this.#options
     const group = this.#group
     this.#group = []
+    // The disk goes on while these are counted.
+    const goesOn = this.#waiting.length > 0 && this.#commit(group.reduce((sum, { claim }) => sum + claim.count, 0))
     const cursors: string[] = []
     for (const { batch, claim, bytes } of group) {
       core.settle(batch, claim)
@@ -105,7 +123,7 @@ export class CommitQueue {
     counted()
     group.forEach(({ resolve }, i) => resolve(cursors[i]))
     this.#wake()
-    if (this.#waiting.length > 0) this.#commit()
+    if (this.#group.length > 0 && !goesOn) this.#settle()
   }
 
   /** Nothing that waits will become durable, and nothing further will until `recovered`. */
@@ -131,7 +149,15 @@ export class CommitQueue {
     this.#trouble = undefined
   }
 
-  #commit(): void {
+  readonly #begin = (): void => {
+    if (!this.#commit(0)) this.#settle()
+  }
+
+  /**
+   * Makes a group of what waits and hands out its rows. Returns false where there are none, as it holds duplicates only.
+   * @param ahead events that are durable and not counted yet
+   */
+  #commit(ahead: number): boolean {
     this.#flush = undefined
     const { core, hands, commit } = this.#options
     let taken = 0
@@ -142,10 +168,11 @@ export class CommitQueue {
       bytes += this.#waiting[taken].bytes
     }
     this.#group = this.#waiting.splice(0, taken)
-    const { wall, elapsed } = hands()
-    const rows = packRows(this.#group.map(({ batch }) => batch), core.log.next, wall, elapsed)
-    if (rows.length > 0) commit(rows)
-    else this.committed()
+    const rows = packRows(this.#group.map(({ batch }) => batch), core.log.next + ahead, hands(), this.#memory)
+    if (rows.length === 0) return false
+    this.#memory = NO_MEMORY
+    commit(rows)
+    return true
   }
 
   #wake(): void {

@@ -226,7 +226,7 @@ class JournalStore implements EventStore {
     switch (answer.type) {
       case 'slice': return this.#take(answer.slice)
       case 'replayed': return this.#open()
-      case 'committed': return this.#queue.committed()
+      case 'committed': return this.#queue.committed(answer.memory)
       case 'failed':
         this.#queue.failed(answer.code)
         this.#retention.dropped()

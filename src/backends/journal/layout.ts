@@ -9,7 +9,7 @@ import { RefusedError } from '../backend.ts'
 const APPLICATION_ID = 0x4576744a
 
 /** Bytes a page: larger ones make the chains of a row's pages shorter, smaller ones the commit of a single event. */
-const PAGE_SIZE = 8192
+const PAGE_SIZE = 16_384
 
 /**
  * Steps from one version to the next; the version is their number. A step is never altered once it was released, and runs

@@ -36,7 +36,8 @@ export type Answer =
   | { type: 'opened', found: Found }
   | { type: 'slice', slice: Slice }
   | { type: 'replayed' }
-  | { type: 'committed' }
+  /** With the memory in which the rows lay. */
+  | { type: 'committed', memory: ArrayBuffer }
   /** Nothing that was asked for and not answered counts, and nothing will be done before 'recover' is asked for. */
   | { type: 'failed', code: TroubleCode, detail: string }
   | { type: 'recovered' }

@@ -7,10 +7,14 @@
  * user ids' UTF-8.
  */
 import { Verdict, type Batch } from '../batch.ts'
+import type { Hands } from './journal-clock.ts'
 
 /** Bytes of JSON and number of events from which on a row is closed; larger events and batches make more rows, not larger ones. */
 const ROW_BYTES = 4 << 20
 const ROW_EVENTS = 1 << 14
+
+/** Memory is made in multiples of so many bytes, so that it serves other groups as well. */
+const MEMORY_STEP = 1 << 18
 
 /** Bytes that an event takes in the columns, without its user id. */
 const COLUMN_BYTES = 31
@@ -59,11 +63,12 @@ export function viewColumns(bytes: Uint8Array, count: number): Columns {
 
 /**
  * Packs the claimed events of batches, in order, into rows from a position on. All rows lie in one buffer, which is theirs
- * alone. O(bytes).
+ * alone: `memory` if it is large enough. O(bytes).
  */
-export function packRows(batches: readonly Batch[], position: number, wall: number, elapsed: number): Row[] {
+export function packRows(batches: readonly Batch[], position: number, { wall, elapsed }: Hands, memory: ArrayBuffer): Row[] {
   const sizes = measure(batches)
-  const buffer = new ArrayBuffer(sizes.reduce((sum, size) => sum + roomOf(size), 0))
+  const length = sizes.reduce((sum, size) => sum + roomOf(size), 0)
+  const buffer = length <= memory.byteLength ? memory : new ArrayBuffer(Math.ceil(length / MEMORY_STEP) * MEMORY_STEP)
   const packer = new RowPacker()
   const rows: Row[] = []
   let at = 0

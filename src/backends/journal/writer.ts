@@ -101,7 +101,8 @@ class Writer {
       this.#fail(error)
       return
     }
-    this.#tell({ type: 'committed' })
+    const memory = rows[0].columns.buffer as ArrayBuffer
+    this.#tell({ type: 'committed', memory }, [memory])
     try {
       if (this.#file.checkpoint()) this.#lock.note(this.#file.witness)
     } catch (error) {
