@@ -15,6 +15,7 @@ const flags = readFlags({
   warmup: 0.25,
   connections: 8,
   users: 100_000,
+  age: 60,
   form: 'array',
   servers: INGEST_CONTENDERS.map(({ name }) => name).join()
 })

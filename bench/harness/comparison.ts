@@ -29,6 +29,8 @@ export interface Comparison {
   rounds: number
   connections: number
   users: number
+  /** How old events are at the most, in minutes; an hour unless told otherwise. */
+  age?: number
 }
 
 /** One measurement. */
@@ -41,13 +43,13 @@ export interface Sample {
 
 /** Measures every contender in every round; the samples are in order of rounds. */
 export async function compare(contenders: readonly Contender[], comparison: Comparison, results: Results): Promise<Map<string, Sample[]>> {
-  const { batch, form, users, requests: measured, rounds, warmup } = comparison
+  const { batch, form, users, age, requests: measured, rounds, warmup } = comparison
   const requests = new PostRequests(new Bodies({ batch, users, form }), form, measured + Math.ceil(measured * warmup))
   const samples = new Map(contenders.map(({ name }) => [name, [] as Sample[]]))
   for (let round = 0; round < rounds; round++) {
     for (let turn = 0; turn < contenders.length; turn++) {
       const contender = contenders[(round + turn) % contenders.length]
-      requests.refill(contender.path)
+      requests.refill(contender.path, age)
       const sample = await measure(contender, requests, comparison)
       samples.get(contender.name)!.push(sample)
       results.add({ batch, form, round, server: contender.name, ...sample })

@@ -1,7 +1,7 @@
 /** HTTP requests as the bytes that go over the wire, all of one run made beforehand in one buffer that is used again. */
 import type { Bodies, Form } from './bodies.ts'
 
-const HOUR = 3_600_000
+const MINUTE = 60_000
 
 /** A GET request. */
 export function getRequest(path: string): Buffer {
@@ -23,8 +23,11 @@ export class PostRequests {
     this.#offsets = new Float64Array(count + 1)
   }
 
-  /** Makes all requests anew, with ids that never were before and timestamps of the last hour. */
-  refill(path: string): void {
+  /**
+   * Makes all requests anew, with ids that never were before.
+   * @param age how old the events of a request may be, in minutes, beside the one in which they all lie
+   */
+  refill(path: string, age = 60): void {
     const now = Date.now()
     let at = 0
     for (let i = 0; i < this.count; i++) {
@@ -32,7 +35,7 @@ export class PostRequests {
       const head = `POST ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: ${this.#contentType}\r\ncontent-length: ${length}\r\n\r\n`
       this.#reserve(at, head.length + length)
       at += this.#bytes.write(head, at, 'latin1')
-      at = this.#bodies.write(this.#bytes, at, now - Math.random() * HOUR)
+      at = this.#bodies.write(this.#bytes, at, now - Math.random() * age * MINUTE)
       this.#offsets[i + 1] = at
     }
   }
