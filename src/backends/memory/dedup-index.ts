@@ -122,10 +122,7 @@ export class DedupIndex {
 
   /** Adds an id that is not known. At capacity the oldest makes room. */
   add(hash: number, ids: Uint32Array, at: number): void {
-    if (this.#head - this.#tail >= this.capacity) {
-      if (this.#tail === this.#live) this.#forgetEarly()
-      this.#free(1)
-    }
+    if (this.#head - this.#tail >= this.capacity) this.#makeRoom()
     const last = this.#arrivals.at(-1)
     if (last === undefined || last.wall !== this.#wall || last.monotonic !== this.#monotonic) {
       this.#arrivals.push({ first: this.#head, wall: this.#wall, monotonic: this.#monotonic })
@@ -174,6 +171,13 @@ export class DedupIndex {
 
   #isOver(arrival: Arrival): boolean {
     return this.#wall > arrival.wall + HORIZON_MINUTES && this.#monotonic > arrival.monotonic + HORIZON_MINUTES
+  }
+
+  /** Frees the room of the oldest ids, of more than one where that is next to nothing. */
+  #makeRoom(): void {
+    const count = Math.max(1, Math.min(STRIDE, this.capacity >>> 16))
+    while (this.#live < this.#tail + count) this.#forgetEarly()
+    this.#free(count)
   }
 
   #forgetEarly(): void {

@@ -76,6 +76,18 @@ t.test('at capacity the oldest goes first and the horizon tells', async (t) => {
   t.equal(index.horizonMinutes, HORIZON_MINUTES)
 })
 
+t.test('a large one lets go of a few at once', async (t) => {
+  const capacity = 200_000
+  const index = new DedupIndex(capacity, new KeyedHash())
+  for (let n = 0; n < 2 * capacity; n++) {
+    take(index, n)
+    if (index.size > capacity || (n >= capacity && index.size < capacity - 3)) t.fail(`${index.size} ids after ${n}`)
+  }
+  const oldest = 2 * capacity - index.size
+  t.ok(knows(index, oldest) && !knows(index, oldest - 1))
+  t.equal(index.horizonMinutes, 0, 'all within a minute')
+})
+
 t.test('what is over makes room before what is not', async (t) => {
   const index = new DedupIndex(3, new KeyedHash())
   index.advance(0, 0, 0)
