@@ -5,7 +5,7 @@
  * and at moments spread evenly, never the whole table at once.
  */
 
-const SEGMENT_BITS = 8
+const SEGMENT_BITS = 9
 const SEGMENTS = 1 << SEGMENT_BITS
 /** The bits of a hash that say where in its segment an entry belongs; those above choose the segment. */
 const PLACE_BITS = 32 - SEGMENT_BITS
@@ -22,7 +22,7 @@ const SLOT_WORDS = 2
 const EMPTY = 0
 
 /**
- * See above. Every operation is O(1) expected; one that lets a segment grow takes the time of moving a 256th of all
+ * See above. Every operation is O(1) expected; one that lets a segment grow takes the time of moving a 512th of all
  * entries, in order.
  */
 export class HashIndex {
