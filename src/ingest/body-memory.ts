@@ -2,7 +2,6 @@
  * Memory for the bodies of requests, used again and again: what was just read and taken is still in the processor's cache
  * for the next body, and the garbage collector never sees it. Whoever owns a body and is done with it gives it back.
  */
-
 import { freeMemory } from '../backends/free-memory.ts'
 
 /** Bytes that are kept for later, and the smallest and largest piece of them. */
@@ -15,7 +14,8 @@ export class BodyMemory {
   /** What can be lent, the most recently used last. */
   readonly #free: ArrayBuffer[] = []
   #freeBytes = 0
-  readonly #lent = new Set<ArrayBufferLike>()
+  /** What is out; weakly, as a body that no handler ever gets to see (its query was refused, say) does not come back. */
+  readonly #lent = new WeakSet<ArrayBufferLike>()
 
   /** Joins the chunks of a body, which are this memory's from now on, and frees them. O(length). */
   join(chunks: readonly Buffer[], length: number): Buffer {

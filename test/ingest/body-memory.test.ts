@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import t from 'tap'
 import { BodyMemory } from '../../src/ingest/body-memory.ts'
@@ -58,4 +60,14 @@ t.test('no two bodies share memory, whatever comes and goes', async (t) => {
     return held.every(({ body, mark }) => body[0] === mark && body[body.length - 1] === mark)
   }))
   t.pass('no difference found')
+})
+
+t.test('bodies that never come back are left to the garbage collector', async (t) => {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  const memory = new BodyMemory()
+  const bodies = Array.from({ length: 20 }, () => new WeakRef(memory.join([Buffer.alloc(300_000)], 300_000).buffer))
+  await new Promise((resolve) => setImmediate(resolve)) // until then a WeakRef holds what it was made of
+  collect()
+  t.ok(bodies.every((body) => body.deref() === undefined))
 })

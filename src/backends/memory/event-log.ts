@@ -225,7 +225,7 @@ class Reader {
   }
 
   finish(next: number): Extract {
-    const extract = new Extract(this.#count, Math.max(0, this.#bytes - 1))
+    const extract = new Extract(this.#count, Math.max(0, this.#bytes - 1), next)
     const { bytes, offsets, positions } = extract
     let count = 0
     let at = 0
@@ -239,7 +239,6 @@ class Reader {
       at += slab.offsets[to] - start
     }
     offsets[count] = at
-    extract.next = next
     return extract
   }
 }

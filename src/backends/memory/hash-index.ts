@@ -49,7 +49,7 @@ export class HashIndex {
   }
 
   /**
-   * Reads the slots where the first `count` of these hashes belong, for nothing but to have them in the cache. None of the
+   * Reads the slots where the hashes `from .. to - 1` belong, for nothing but to have them in the cache. None of the
    * reads waits for another, as searches would, so the memory answers many at a time.
    */
   preload(hashes: Int32Array, from: number, to: number): void {

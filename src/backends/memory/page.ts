@@ -18,11 +18,13 @@ export class Extract {
   /** The position of each event. */
   readonly positions: Float64Array
   /** Position behind what was looked at. */
-  next = 0
+  readonly next: number
   readonly #memory: Buffer
 
-  constructor(count: number, length: number) {
+  /** @param length bytes of the events */
+  constructor(count: number, length: number, next: number) {
     this.count = count
+    this.next = next
     const size = length + 2 * MARGIN
     this.#memory = size < WORTH_FREEING ? Buffer.allocUnsafe(size) : Buffer.allocUnsafeSlow(size)
     this.bytes = this.#memory.subarray(MARGIN, MARGIN + length)
