@@ -76,10 +76,10 @@ export class Batch {
     return Object.assign(new Batch(0), received, { bytes: Buffer.from(buffer, byteOffset, length) })
   }
 
-  /** Makes room for one more event. Amortized O(1). */
-  reserve(): void {
-    if (this.count < this.types.length) return
-    const larger = new Batch(this.types.length * 2)
+  /** Makes room for so many more events. Amortized O(events). */
+  reserve(events = 1): void {
+    if (this.count + events <= this.types.length) return
+    const larger = new Batch(Math.max(this.types.length * 2, this.count + events))
     larger.ids.set(this.ids)
     larger.types.set(this.types)
     larger.times.set(this.times)

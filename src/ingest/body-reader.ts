@@ -3,14 +3,13 @@
  * where it can and the plain way where it cannot; what spoils the whole body is a problem of the whole request.
  */
 import { isUtf8 } from 'node:buffer'
-import { EVENT_MAX_BYTES, type EventError } from '../../schemas/index.ts'
+import type { EventError } from '../../schemas/index.ts'
 import type { Batch } from '../backends/batch.ts'
 import { ProblemError } from '../errors.ts'
 import { JSON_MAX_DEPTH, JsonError, skipSpace, skipValue } from './json.ts'
 import { Overflow } from './overflow.ts'
 import { addPlainly } from './plain-path.ts'
-import { Scanner } from './scan.ts'
-import { closeUp } from './white-space.ts'
+import { Layout, Place, type Scanner } from './scan.ts'
 
 /** How a body is laid out. */
 export type BodyKind = 'json' | 'ndjson'
@@ -30,40 +29,42 @@ export interface Reading {
 
 /**
  * Reads a body into an empty batch. The body is the reader's from now on, and may be altered.
+ * @param scanner whose scan takes the fast way; free again afterwards
  * @param now the core's now
  * @throws ProblemError for what spoils the whole body
  */
-export function readBody(body: Buffer, kind: BodyKind, batch: Batch, maxEvents: number, now: number): Reading {
+export function readBody(body: Buffer, kind: BodyKind, scanner: Scanner, batch: Batch, maxEvents: number, now: number): Reading {
   if (!isUtf8(body)) throw new ProblemError('invalid_utf8', 'the body must be UTF-8')
-  const reader = new BodyReader(body, batch, maxEvents, now)
+  const reader = new BodyReader(body, scanner, batch, maxEvents, now)
   try {
     const reading = kind === 'ndjson' ? reader.lines() : reader.json()
     if (reading.sent === 0) throw new ProblemError('no_events', 'the body holds no events')
     return reading
   } catch (error) {
     throw error instanceof JsonError ? syntaxProblem(body, error) : error
+  } finally {
+    scanner.close()
   }
 }
 
 class BodyReader {
   readonly #body: Buffer
+  readonly #scanner: Scanner
   readonly #batch: Batch
   readonly #maxEvents: number
   readonly #now: number
-  readonly #scanner: Scanner
   readonly #overflow: Overflow
   readonly #errors: EventError[] = []
   #sent = 0
-  /** The first line break that was found behind the places looked at so far. */
-  #newline = -1
 
-  constructor(body: Buffer, batch: Batch, maxEvents: number, now: number) {
+  constructor(body: Buffer, scanner: Scanner, batch: Batch, maxEvents: number, now: number) {
     this.#body = body
+    this.#scanner = scanner
     this.#batch = batch
     this.#maxEvents = maxEvents
     this.#now = now
-    this.#scanner = new Scanner(body, batch, now)
     this.#overflow = new Overflow(body)
+    scanner.open(body)
   }
 
   json(): Reading {
@@ -75,6 +76,8 @@ class BodyReader {
       i = skipSpace(body, i + 1, end)
       if (i < end && body[i] === CLOSE_BRACKET) i++
       else i = this.#items(i, end)
+    } else if (this.#scan(i, Layout.Items, 1) === Place.Behind) {
+      i = this.#scanner.end
     } else {
       i = this.#value(i, end, 0)
     }
@@ -85,22 +88,25 @@ class BodyReader {
 
   lines(): Reading {
     const body = this.#body
-    for (let i = byteOrderMark(body); i < body.length;) {
-      const newline = body.indexOf(NEWLINE, i)
-      const end = newline < 0 ? body.length : newline
-      const start = skipSpace(body, i, end)
-      if (start < end) this.#line(i, start, end)
-      i = end + 1
+    // Of blank lines nothing has to be known.
+    for (let i = skipSpace(body, byteOrderMark(body), body.length); i < body.length; i = skipSpace(body, i, body.length)) {
+      const place = this.#scan(i, Layout.Lines)
+      i = this.#scanner.end
+      if (place === Place.Stuck) i = this.#line(i)
     }
     return this.#finish()
   }
 
-  /** The items of an array and its closing bracket. */
+  /** The items of an array, the first of which begins at `at`, and its closing bracket. */
   #items(at: number, end: number): number {
     const body = this.#body
     let i = at
     for (;;) {
-      i = skipSpace(body, this.#value(i, end, 1), end)
+      const place = this.#scan(i, Layout.Items)
+      i = this.#scanner.end
+      if (place === Place.Before) continue
+      if (place === Place.Stuck) i = this.#value(i, end, 1)
+      i = skipSpace(body, i, end)
       if (i >= end) throw new JsonError(end)
       if (body[i] === CLOSE_BRACKET) return i + 1
       if (body[i] !== COMMA) throw new JsonError(i)
@@ -108,62 +114,53 @@ class BodyReader {
     }
   }
 
-  /** One event, inside so many levels of nesting; returns the offset behind it. */
+  /** Reads events from `at` on the fast way; says where that ended. */
+  #scan(at: number, layout: Layout, most = Infinity): Place {
+    const room = Math.min(most, this.#maxEvents - this.#sent)
+    if (room <= 0) throw this.#tooMany()
+    this.#sent += this.#scanner.read(at, layout, this.#batch, this.#sent, room, this.#now)
+    return this.#scanner.place
+  }
+
+  /** One event that the scan left, inside so many levels of nesting; returns the offset behind it. */
   #value(at: number, end: number, depth: number): number {
-    const index = this.#next()
-    const scanned = this.#scanner.event(at, end, index)
-    if (scanned >= 0) return scanned
     const valueEnd = skipValue(this.#body, at, end, depth)
-    this.#carefully(at, valueEnd, index)
+    this.#plainly(at, valueEnd)
     return valueEnd
   }
 
-  /** One line, whose event begins at `at`; nothing that is wrong with it concerns its neighbours. */
-  #line(lineStart: number, at: number, end: number): void {
-    const index = this.#next()
-    const scanned = this.#scanner.event(at, end, index)
-    if (scanned >= 0) {
-      if (skipSpace(this.#body, scanned, end) === end) return
-      this.#batch.count--
-    }
+  /** A line whose event begins at `at`; nothing that is wrong with it concerns its neighbours. Returns its end. */
+  #line(at: number): number {
+    const body = this.#body
+    const newline = body.indexOf(NEWLINE, at)
+    const end = newline < 0 ? body.length : newline
     try {
-      const valueEnd = skipValue(this.#body, at, end)
-      const behind = skipSpace(this.#body, valueEnd, end)
+      const valueEnd = skipValue(body, at, end)
+      const behind = skipSpace(body, valueEnd, end)
       if (behind < end) throw new JsonError(behind)
-      this.#carefully(at, valueEnd, index)
+      this.#plainly(at, valueEnd)
     } catch (error) {
       if (!(error instanceof JsonError)) throw error
       this.#errors.push({
-        index,
+        index: this.#sent++,
         code: error.tooDeep ? 'nesting_too_deep' : 'invalid_json',
         pointer: '',
-        detail: error.tooDeep ? `this line is nested more than ${JSON_MAX_DEPTH} levels deep` : `this line is not valid JSON, from column ${columnOf(this.#body, lineStart, error.offset)} on`
+        detail: error.tooDeep
+          ? `this line is nested more than ${JSON_MAX_DEPTH} levels deep`
+          : `this line is not valid JSON, from column ${columnOf(body, lineStart(body, at), error.offset)} on`
       })
     }
+    return end
   }
 
-  /** One event, which is valid JSON and which the scan could not read as it is. */
-  #carefully(start: number, end: number, index: number): void {
-    let tight = end
-    if (end - start <= EVENT_MAX_BYTES && this.#isOnOneLine(start, end)) {
-      tight = closeUp(this.#body, start, end)
-      if (tight < end && this.#scanner.event(start, tight, index) >= 0) return
-    }
-    const error = addPlainly(this.#batch, this.#overflow, this.#body, start, tight, index, this.#now)
+  /** One event, which is valid JSON and which the scan could not read. */
+  #plainly(start: number, end: number): void {
+    const error = addPlainly(this.#batch, this.#overflow, this.#body, start, end, this.#sent++, this.#now)
     if (error !== undefined) this.#errors.push(error)
   }
 
-  #isOnOneLine(start: number, end: number): boolean {
-    if (this.#newline < start) {
-      const newline = this.#body.indexOf(NEWLINE, start)
-      this.#newline = newline < 0 ? Infinity : newline
-    }
-    return this.#newline >= end
-  }
-
-  #next(): number {
-    if (this.#sent >= this.#maxEvents) throw new ProblemError('too_many_events', `at most ${this.#maxEvents} events can be sent at once`)
-    return this.#sent++
+  #tooMany(): ProblemError {
+    return new ProblemError('too_many_events', `at most ${this.#maxEvents} events can be sent at once`)
   }
 
   #finish(): Reading {
@@ -180,11 +177,16 @@ function byteOrderMark(body: Buffer): number {
 /** What is told of a text that is not JSON: where, in lines and columns. */
 export function syntaxProblem(body: Buffer, error: JsonError): ProblemError {
   if (error.tooDeep) return new ProblemError('nesting_too_deep', `the body is nested more than ${JSON_MAX_DEPTH} levels deep`)
-  const lineStart = error.offset === 0 ? 0 : Math.max(body.lastIndexOf(NEWLINE, error.offset - 1) + 1, byteOrderMark(body))
+  const start = lineStart(body, error.offset)
   let line = 1
-  for (let i = body.indexOf(NEWLINE); i >= 0 && i < lineStart; i = body.indexOf(NEWLINE, i + 1)) line++
+  for (let i = body.indexOf(NEWLINE); i >= 0 && i < start; i = body.indexOf(NEWLINE, i + 1)) line++
   const what = error.offset >= body.length ? 'it ends too early' : 'unexpected character'
-  return new ProblemError('invalid_json', `${what} at line ${line}, column ${columnOf(body, lineStart, error.offset)}`)
+  return new ProblemError('invalid_json', `${what} at line ${line}, column ${columnOf(body, start, error.offset)}`)
+}
+
+/** Where the line begins that an offset lies in. */
+function lineStart(body: Buffer, offset: number): number {
+  return offset === 0 ? 0 : Math.max(body.lastIndexOf(NEWLINE, offset - 1) + 1, byteOrderMark(body))
 }
 
 /** The column of an offset in its line, in characters from 1. */

@@ -7,6 +7,7 @@ import type { EventStore } from '../backends/backend.ts'
 import { Batch } from '../backends/batch.ts'
 import { readBody, type BodyKind } from './body-reader.ts'
 import { makeReceipt } from './receipt.ts'
+import { Scanner } from './scan.ts'
 
 /** Most empty batches kept for the next requests. */
 const MAX_SPARE = 8
@@ -30,12 +31,13 @@ export type Ingest = (body: Buffer, kind: BodyKind, options?: { validateOnly?: b
 
 /** Makes the ingest function of a store. */
 export function createIngest({ store, maxEvents }: IngestOptions): Ingest {
+  const scanner = new Scanner()
   const spare: Batch[] = []
 
   return async function ingest(body, kind, options) {
     const batch = spare.pop() ?? new Batch()
     try {
-      const { errors } = readBody(body, kind, batch, maxEvents, store.now())
+      const { errors } = readBody(body, kind, scanner, batch, maxEvents, store.now())
       const cursor = options?.validateOnly === true ? await store.check(batch) : await store.append(batch)
       return makeReceipt(batch, errors, cursor)
     } finally {

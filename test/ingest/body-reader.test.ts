@@ -4,9 +4,11 @@ import { Batch } from '../../src/backends/batch.ts'
 import { ProblemError } from '../../src/errors.ts'
 import { readBody, syntaxProblem, type BodyKind, type Reading } from '../../src/ingest/body-reader.ts'
 import { JSON_MAX_DEPTH, JsonError } from '../../src/ingest/json.ts'
+import { Scanner } from '../../src/ingest/scan.ts'
 import { CANONICAL, NOW } from './event-texts.ts'
 import { eventsOf } from './readings.ts'
 
+const scanner = new Scanner()
 const EVENT = JSON.stringify(CANONICAL)
 const ODD = EVENT.replace(',', ' , ')
 const BAD = EVENT.replace('click', 'x')
@@ -16,7 +18,7 @@ const asBytes = (body: string | Buffer): Buffer => typeof body === 'string' ? Bu
 
 /** What is read from a body, and which events. */
 function read(body: string | Buffer, kind: BodyKind = 'json', batch = new Batch(), maxEvents = 100): Reading & { indices: number[] } {
-  const reading = readBody(asBytes(body), kind, batch, maxEvents, NOW)
+  const reading = readBody(asBytes(body), kind, scanner, batch, maxEvents, NOW)
   return { ...reading, indices: eventsOf(batch).map(({ index }) => index) }
 }
 
@@ -170,12 +172,12 @@ t.test('events that are not canonical lie behind the body, the others where they
   const batch = new Batch()
   const escaped = EVENT.replace('"user_id"', '"user\\u005fid"')
   const body = Buffer.from(`[${EVENT},${escaped},${EVENT}]`)
-  readBody(body, 'json', batch, 10, NOW)
+  readBody(body, 'json', scanner, batch, 10, NOW)
   t.ok(batch.end[0] <= body.length && batch.start[1] >= body.length && batch.end[2] <= body.length)
   t.same(eventsOf(batch).map(({ text }) => text), [EVENT, EVENT, EVENT])
   const canonical = Buffer.from(`[${EVENT}]`)
   const other = new Batch()
-  readBody(canonical, 'json', other, 10, NOW)
+  readBody(canonical, 'json', scanner, other, 10, NOW)
   t.equal(other.bytes, canonical, 'the body itself is kept where all are canonical')
 })
 

@@ -8,6 +8,7 @@ import { readBody, type BodyKind } from '../../src/ingest/body-reader.ts'
 import { JsonError, skipSpace, skipValue } from '../../src/ingest/json.ts'
 import { Overflow } from '../../src/ingest/overflow.ts'
 import { addPlainly } from '../../src/ingest/plain-path.ts'
+import { Scanner } from '../../src/ingest/scan.ts'
 
 /** One event of a batch. */
 export interface ReadEvent {
@@ -27,6 +28,8 @@ export interface Outcome {
   errors?: EventError[]
   events?: ReadEvent[]
 }
+
+const scanner = new Scanner()
 
 /** The events of a batch. */
 export function eventsOf(batch: Batch): ReadEvent[] {
@@ -49,7 +52,7 @@ export function readAsUsual(body: Buffer, kind: BodyKind, now: number): Outcome 
   const batch = new Batch()
   const copy = Buffer.from(body)
   try {
-    const { sent, errors } = readBody(copy, kind, batch, Infinity, now)
+    const { sent, errors } = readBody(copy, kind, scanner, batch, Infinity, now)
     const fast = batch.end.subarray(0, batch.count).filter((end) => end <= body.length).length
     return { sent, errors: errors.map(withoutPlace), events: eventsOf(batch), fast }
   } catch (error) {

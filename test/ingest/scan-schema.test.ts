@@ -10,7 +10,7 @@ import { Batch } from '../../src/backends/batch.ts'
 import { isEventId, isUserId, rejectionOf } from '../../src/ingest/event-validator.ts'
 import { Overflow } from '../../src/ingest/overflow.ts'
 import { addPlainly, FUTURE_TOLERANCE } from '../../src/ingest/plain-path.ts'
-import { Scanner } from '../../src/ingest/scan.ts'
+import { Layout, Scanner } from '../../src/ingest/scan.ts'
 import { parseTimestamp } from '../../src/ingest/timestamp.ts'
 import { CANONICAL, NOW } from './event-texts.ts'
 
@@ -96,10 +96,12 @@ function eventProbes(event: Schema): string[] {
   return texts
 }
 
+const scanner = new Scanner()
+
 /** Whether the scan takes an event. */
 function isScanned(text: string): boolean {
-  const bytes = Buffer.from(`${text}${' '.repeat(16)}`)
-  return new Scanner(bytes, new Batch(), NOW).event(0, bytes.length, 0) >= 0
+  scanner.open(Buffer.from(text))
+  return scanner.read(0, Layout.Items, new Batch(), 0, 1, NOW) === 1
 }
 
 /** Whether the plain path takes an event. */

@@ -6,12 +6,12 @@ import { EVENT_MAX_BYTES, EVENT_TYPES, PROPERTIES_MAX_DEPTH, USER_ID_MAX_LENGTH 
 import { Batch } from '../../src/backends/batch.ts'
 import type { BodyKind } from '../../src/ingest/body-reader.ts'
 import { FUTURE_TOLERANCE } from '../../src/ingest/plain-path.ts'
-import { Scanner } from '../../src/ingest/scan.ts'
+import { Layout, Place, Scanner } from '../../src/ingest/scan.ts'
 import { CANONICAL, eventText, NOW } from './event-texts.ts'
 import { CORPUS, DEEP_TEXTS } from './json-corpus.ts'
 import { lineSpacing, spacing } from './json-trees.ts'
 import { mutations, TELLING_BYTES } from './mutations.ts'
-import { eventsOf, readAsUsual, readPlainly, type Outcome } from './readings.ts'
+import { eventsOf, readAsUsual, readPlainly } from './readings.ts'
 
 /** How many events, over all bodies that were compared, were good or bad, and how many of the good ones took the fast path. */
 class Tally {
@@ -25,28 +25,19 @@ class Tally {
   }
 }
 
-/** What may stand behind a body and mean nothing. The last keys of a body without it are left to the plain path. */
-const PADDING = Buffer.from(' '.repeat(16))
-
-/** Reads a body with and without the fast path, as it is and with room behind it. */
+/** Reads a body with and without the fast path, and holds each event against what it must be. */
 function compare(body: Buffer, kind: BodyKind, tally: Tally): void {
-  compareExactly(body, kind)
-  const { fast, problem, events = [], errors = [] } = compareExactly(Buffer.concat([body, PADDING]), kind)
+  const { fast, ...outcome } = readAsUsual(body, kind, NOW)
+  assert.deepStrictEqual(outcome, readPlainly(body, kind, NOW), body.toString())
+  const { problem, events = [], errors = [] } = outcome
+  for (const { id, type, time, user, text } of events) {
+    const event = JSON.parse(text) as Record<string, unknown>
+    assert.deepStrictEqual([event.event_id, event.event_type, event.timestamp, event.user_id], [id, type, new Date(time).toISOString(), user], text)
+  }
   tally.fast += fast
   tally.good += events.length
   tally.bad += errors.length
   if (problem !== undefined) tally.problems++
-}
-
-/** Reads a body both ways, and holds each event against what it must be. */
-function compareExactly(body: Buffer, kind: BodyKind): Outcome & { fast: number } {
-  const { fast, ...outcome } = readAsUsual(body, kind, NOW)
-  assert.deepStrictEqual(outcome, readPlainly(body, kind, NOW), body.toString())
-  for (const { id, type, time, user, text } of outcome.events ?? []) {
-    const event = JSON.parse(text) as Record<string, unknown>
-    assert.deepStrictEqual([event.event_id, event.event_type, event.timestamp, event.user_id], [id, type, new Date(time).toISOString(), user], text)
-  }
-  return { fast, ...outcome }
 }
 
 /** The body of one event alone, in an array, and as a line. */
@@ -145,7 +136,7 @@ t.test('fields of a timestamp, and levels of nesting, around every limit', async
     for (const time of [
       `2026-${two}-10T00:00:00.000Z`, `2026-10-${two}T00:00:00.000Z`, `2026-02-${two}T00:00:00.000Z`, `2024-02-${two}T00:00:00.000Z`, `2026-10-10T${two}:00:00.000Z`,
       `2026-10-10T00:${two}:00.000Z`, `2026-10-10T00:00:${two}.000Z`, `2026-10-10T00:00:00.0${two}Z`, `19${two}-10-10T00:00:00.000Z`, `${two}26-10-10T00:00:00.000Z`
-    ]) compareExactly(Buffer.from(withTime(time) + ' '.repeat(16)), 'json')
+    ]) compare(Buffer.from(withTime(time)), 'json', new Tally())
     compare(Buffer.from(withTime(`2026-10-10T00:00:00.9${two}Z`)), 'json', tally)
   }
   for (let levels = PROPERTIES_MAX_DEPTH - 2; levels < PROPERTIES_MAX_DEPTH + 3; levels++) {
@@ -198,23 +189,51 @@ t.test('what takes the fast path, and what does not', async (t) => {
 })
 
 t.test('the scanner alone', async (t) => {
-  const scan = (text: Buffer, at: number, end: number, batch: Batch): number => {
-    batch.bytes = Buffer.from(text)
-    return new Scanner(batch.bytes, batch, NOW).event(at, end, 5)
+  const scanner = new Scanner()
+  const event = Buffer.from(JSON.stringify({ ...CANONICAL, properties: { a: [{}] } }))
+
+  /** Reads at most so many events that begin at `at`; where reading stopped. */
+  const scan = (body: Buffer, at: number, batch: Batch, layout: Layout = Layout.Items, room = Infinity): [end: number, place: Place] => {
+    scanner.open(body)
+    scanner.read(at, layout, batch, 5, room, NOW)
+    batch.bytes = body
+    return [scanner.end, scanner.place]
   }
 
-  await t.test('reads from its place to its end, and not beyond', async (t) => {
-    const event = Buffer.from(JSON.stringify({ ...CANONICAL, properties: { a: [{}] } }))
-    for (const [before, behind] of [['', ''], ['[', ']'], ['x', '}'], ['{', ',"a":1}'], ['"', '"']]) {
-      const text = Buffer.concat([Buffer.from(before), event, Buffer.from(behind), PADDING])
+  await t.test('reads from its place on, and not beyond the body', async (t) => {
+    for (const [before, behind] of [['', ''], ['[', ']'], ['x', '}'], ['{', ';"a":1}'], ['"', '"']]) {
+      const body = Buffer.concat([Buffer.from(before), event, Buffer.from(behind)])
       const end = before.length + event.length
       for (let limit = before.length; limit < end; limit++) {
+        // What was behind it in the body before must not count.
         const batch = new Batch()
-        if (scan(text, before.length, limit, batch) !== -1 || batch.count !== 0) t.fail(`cut at ${limit} within ${before}...${behind}`)
+        scan(body, before.length, batch)
+        batch.clear()
+        t.same([...scan(body.subarray(0, limit), before.length, batch), batch.count], [before.length, Place.Stuck, 0], `cut at ${limit} within ${before}...${behind}`)
       }
       const batch = new Batch()
-      t.equal(scan(text, before.length, text.length, batch), end, `within ${before}...${behind}`)
+      t.same(scan(body, before.length, batch), [end, Place.Behind], `within ${before}...${behind}`)
       t.match(eventsOf(batch), [{ id: CANONICAL.event_id, user: 'ada', index: 5, text: event.toString() }])
+    }
+  })
+
+  await t.test('says where it stopped, and why', async (t) => {
+    const three = `${event}, ${event},\n${event}`
+    const behindFirst = event.length + 2
+    const behindSecond = behindFirst + event.length + 2
+    for (const [text, layout, room, end, place, count] of [
+      [`${three}]`, Layout.Items, 9, three.length, Place.Behind, 3],
+      [`${three}]`, Layout.Items, 2, behindSecond, Place.Before, 2],
+      [`${three},x]`, Layout.Items, 9, three.length + 1, Place.Stuck, 3],
+      [`${three},`, Layout.Items, 9, three.length, Place.Behind, 3],
+      [three, Layout.Lines, 9, 0, Place.Stuck, 0],
+      [`${event}\r\n${event}\n\n${event}`, Layout.Lines, 9, event.length * 3 + 4, Place.Behind, 3],
+      [`${event}\n \n`, Layout.Lines, 9, event.length, Place.Behind, 1],
+      [`${event}\n\n${event} ,\n`, Layout.Lines, 9, behindFirst, Place.Stuck, 1],
+      [`${event}\n\n${event}`, Layout.Lines, 1, behindFirst, Place.Before, 1]
+    ] as const) {
+      const batch = new Batch()
+      t.same([...scan(Buffer.from(text), 0, batch, layout, room), batch.count], [end, place, count], text.replaceAll(event.toString(), 'event'))
     }
   })
 
@@ -223,15 +242,12 @@ t.test('the scanner alone', async (t) => {
     fc.assert(fc.property(eventText, mutations, (event, mutate) => {
       const batch = new Batch(1)
       const first = Buffer.from(JSON.stringify(CANONICAL))
-      const bytes = Buffer.concat([first, mutate(Buffer.from(event))])
-      assert.equal(scan(bytes, 0, first.length, batch), first.length)
+      const body = Buffer.concat([first, Buffer.from(';'), mutate(Buffer.from(event))])
+      assert.equal(scan(body, 0, batch, Layout.Items, 1)[0], first.length)
       const before = eventsOf(batch)
-      const scanner = new Scanner(batch.bytes, batch, NOW)
-      if (scanner.event(first.length, bytes.length, 9) === -1) {
+      if (scan(body, first.length + 1, batch)[1] === Place.Stuck) {
         given++
         assert.equal(batch.count, 1)
-      } else {
-        assert.equal(batch.count, 2)
       }
       assert.deepEqual(eventsOf(batch).slice(0, 1), before)
     }), { numRuns: 500 })
@@ -241,23 +257,47 @@ t.test('the scanner alone', async (t) => {
   await t.test('one scanner reads many events of several days', async (t) => {
     const days = ['2026-11-23', '2026-11-22', '2026-02-30', '2026-11-22', '2024-02-29', '2026-02-29', '2026-11-23', '202a-11-23', '2026-11-23']
     const batch = new Batch(2)
-    const body = Buffer.from(days.map((day) => JSON.stringify({ ...CANONICAL, timestamp: `${day}T00:00:00.000Z` })).join(''))
-    const scanner = new Scanner(body, batch, NOW)
-    const length = body.length / days.length
-    const taken = days.map((_, i) => scanner.event(i * length, body.length, i) === (i + 1) * length)
+    const taken = days.map((day) => scan(Buffer.from(JSON.stringify({ ...CANONICAL, timestamp: `${day}T00:00:00.000Z` })), 0, batch)[1] !== Place.Stuck)
     t.same(taken, days.map((day) => !Number.isNaN(Date.parse(day)) && new Date(day).toISOString().startsWith(day)))
-    batch.bytes = body
-    t.same(eventsOf(batch).map(({ time }) => time), days.filter((_, i) => taken[i]).map((day) => Date.parse(day)))
+    t.same([...batch.times.subarray(0, batch.count)], days.filter((_, i) => taken[i]).map((day) => Date.parse(day)))
   })
 
   await t.test('every type is known by its number', async (t) => {
     for (const event_type of EVENT_TYPES) {
       const batch = new Batch()
-      const text = Buffer.from(JSON.stringify({ ...CANONICAL, event_type }))
-      t.equal(scan(text, 0, text.length, batch), text.length)
+      t.equal(scan(Buffer.from(JSON.stringify({ ...CANONICAL, event_type })), 0, batch)[1], Place.Behind)
       t.equal(eventsOf(batch)[0].type, event_type)
     }
   })
+})
+
+t.test('bodies of many stretches, whose events lie across their ends', async (t) => {
+  const tally = new Tally()
+  const stretch = 128 << 10
+  const filled = (bytes: number): string => {
+    const empty = JSON.stringify({ ...CANONICAL, properties: { x: '' } }).length
+    return JSON.stringify({ ...CANONICAL, properties: { x: 'x'.repeat(Math.max(0, bytes - empty)) } })
+  }
+  const odd = JSON.stringify(CANONICAL).replace('"user_id"', '"user\\u005fid"')
+  const spaced = JSON.stringify(CANONICAL).replaceAll(',', ', ')
+  for (const behind of [filled(200), odd, spaced, 'x', filled(EVENT_MAX_BYTES), filled(EVENT_MAX_BYTES + 1)]) {
+    for (const cut of [-1, 0, 1, 2, 50, behind.length - 1, behind.length, behind.length + 1, behind.length + 2]) {
+      // The stretch ends `cut` bytes into the event that is tried, or into what is behind it.
+      const before: string[] = []
+      let left = stretch - cut - 1
+      for (; left > 2 * EVENT_MAX_BYTES; left -= EVENT_MAX_BYTES) before.push(filled(EVENT_MAX_BYTES - 1))
+      for (const length of [Math.ceil(left / 2), Math.floor(left / 2)]) before.push(filled(length - 1))
+      const events = [...before, behind, filled(300), odd, filled(300)]
+      compare(Buffer.from(`[${events.join(',')}]`), 'json', tally)
+      compare(Buffer.from(events.join('\n')), 'ndjson', tally)
+      compare(Buffer.from(` ${events.join(' \r\n')} `), 'ndjson', tally)
+      compare(Buffer.from(`[${events.join(' , ')} ]`), 'json', tally)
+    }
+  }
+  t.ok(tally.fast > 1000, tally.text)
+  // What is behind the end of a stretch is read on the fast way as well.
+  const many = Buffer.from(`[${Array.from({ length: 5000 }, () => JSON.stringify(CANONICAL)).join(', ')}]`)
+  t.match(readAsUsual(many, 'json', NOW), { sent: 5000, fast: 5000 })
 })
 
 t.test('bytes that are no text spoil the body, wherever they are', async (t) => {

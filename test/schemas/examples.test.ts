@@ -7,6 +7,7 @@ import {
 import { Batch } from '../../src/backends/batch.ts'
 import { PROBLEMS } from '../../src/errors.ts'
 import { readBody } from '../../src/ingest/body-reader.ts'
+import { Scanner } from '../../src/ingest/scan.ts'
 import { receiptStatus } from '../../src/ingest/receipt.ts'
 import { compile, validatorOf } from './validators.ts'
 
@@ -66,13 +67,14 @@ t.test('receipts and problems say the same', async (t) => {
 })
 
 t.test('every example of a body is accepted as it stands, at its time', async (t) => {
+  const scanner = new Scanner()
   const now = Date.UTC(2030, 0, 1)
   for (const [time, makeId, at] of [[undefined, undefined, Date.parse('2026-11-23T14:05:09.120Z')], [new Date(now).toISOString(), v7, now]] as const) {
     for (const [mediaType, examples] of Object.entries(bodyExamples(time, makeId))) {
       for (const [name, { value, summary }] of Object.entries(examples)) {
         const body = Buffer.from(typeof value === 'string' ? value : JSON.stringify(value))
         const batch = new Batch()
-        const { sent, errors } = readBody(body, mediaType === 'application/x-ndjson' ? 'ndjson' : 'json', batch, 100, at)
+        const { sent, errors } = readBody(body, mediaType === 'application/x-ndjson' ? 'ndjson' : 'json', scanner, batch, 100, at)
         t.same(errors, [], `${mediaType}, ${name}: ${summary}`)
         t.equal(batch.count, sent)
         const ids = Array.from({ length: sent }, (_, i) => batch.ids.subarray(i * 4, i * 4 + 4).join())

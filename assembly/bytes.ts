@@ -1,0 +1,72 @@
+/** Bytes that mean something, and how texts are found and compared sixteen bytes at a time. */
+import { LENGTH, MASK } from './memory'
+
+export const QUOTE: u8 = 0x22
+export const COMMA: u8 = 0x2c
+export const HYPHEN: u8 = 0x2d
+export const COLON: u8 = 0x3a
+export const BACKSLASH: u8 = 0x5c
+export const OPEN_BRACKET: u8 = 0x5b
+export const CLOSE_BRACKET: u8 = 0x5d
+export const OPEN_BRACE: u8 = 0x7b
+export const CLOSE_BRACE: u8 = 0x7d
+export const NEWLINE: u8 = 0x0a
+export const SPACE: u8 = 0x20
+export const TAB: u8 = 0x09
+export const RETURN: u8 = 0x0d
+
+/** Whether a token stands at an address. */
+export function isAt(token: usize, at: usize): bool {
+  return !v128.any_true(v128.and(v128.xor(v128.load(at), v128.load(token)), v128.load(token, MASK)))
+}
+
+/** Length of a token. */
+export function lengthOf(token: usize): u32 {
+  return load<u32>(token, LENGTH)
+}
+
+/** Whether a byte is a decimal digit. */
+export function isDigit(byte: u8): bool {
+  return byte - 0x30 <= <u8>9
+}
+
+/** The first byte from `at` on that does not stand for itself in a string: a quote, a backslash or a control character. */
+export function plainEnd(at: usize): usize {
+  let i = at
+  let special = notPlain(v128.load(i))
+  while (!v128.any_true(special)) {
+    i += 16
+    special = notPlain(v128.load(i))
+  }
+  return i + ctz(i8x16.bitmask(special))
+}
+
+/** The first byte from `at` on that is not printable ASCII, or is a quote or a backslash. */
+export function printableEnd(at: usize): usize {
+  let i = at
+  let special = notPrintable(v128.load(i))
+  while (!v128.any_true(special)) {
+    i += 16
+    special = notPrintable(v128.load(i))
+  }
+  return i + ctz(i8x16.bitmask(special))
+}
+
+function notPlain(bytes: v128): v128 {
+  return v128.or(isMark(bytes), i8x16.lt_u(bytes, i8x16.splat(SPACE)))
+}
+
+function notPrintable(bytes: v128): v128 {
+  return v128.or(isMark(bytes), i8x16.gt_u(i8x16.sub(bytes, i8x16.splat(SPACE)), i8x16.splat(0x7e - SPACE)))
+}
+
+function isMark(bytes: v128): v128 {
+  return v128.or(i8x16.eq(bytes, i8x16.splat(QUOTE)), i8x16.eq(bytes, i8x16.splat(BACKSLASH)))
+}
+
+/** The first byte from `at` on that is none of JSON's white space. */
+export function skipSpace(at: usize): usize {
+  let i = at
+  for (let byte = load<u8>(i); byte === SPACE || byte === NEWLINE || byte === RETURN || byte === TAB; byte = load<u8>(i)) i++
+  return i
+}

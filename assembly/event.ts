@@ -1,0 +1,106 @@
+/**
+ * Reads one event that is written just as it will be kept. Whatever the scan does not know to the letter (escapes in keys or
+ * ids, unusual numbers, unknown or repeated fields, bytes beyond ASCII in a user id) it leaves to the host. Functions take
+ * the address where something begins and return the one behind it, or 0 for what is left to the host.
+ */
+import { CLOSE_BRACE, COMMA, isAt, lengthOf, OPEN_BRACE, printableEnd, QUOTE } from './bytes'
+import { readEventId } from './event-id'
+import { eventMaxBytes, typeCount, userIdMaxLength } from './limits'
+import { ENDS, EVENT_TYPES, FIELDS, IDS, STARTS, TIMES, TOKEN_BYTES, TYPES, USER_ENDS, USER_STARTS } from './memory'
+import { readProperties } from './properties'
+import { readTimestamp } from './timestamp'
+
+/** The fields of an event, in the order of their tokens. */
+const EVENT_ID: u32 = 0
+const USER_ID: u32 = 1
+const EVENT_TYPE: u32 = 2
+const TIMESTAMP: u32 = 3
+const FIELD_COUNT: u32 = 5
+/** No field. */
+const NONE: u32 = 5
+/** The fields that an event must have, as bits. */
+const REQUIRED: u32 = 1 << EVENT_ID | 1 << USER_ID | 1 << EVENT_TYPE | 1 << TIMESTAMP
+
+/** The field that followed each field, last time, four bits each: senders keep to one order. */
+let following: u32 = 0x004321
+
+/**
+ * Reads an event into entry `slot` of the columns.
+ * @param latest latest time that is allowed
+ * @param shift what makes an address the offset that the host knows
+ */
+export function readEvent(at: usize, slot: u32, latest: f64, shift: i32): usize {
+  if (load<u8>(at) !== OPEN_BRACE) return 0
+  let has: u32 = 0
+  let field = NONE
+  let i = at
+  do {
+    field = fieldAt(i + 1, field)
+    if (field === NONE || (has & 1 << field) !== 0) return 0
+    has |= 1 << field
+    i += 1 + lengthOf(FIELDS + field * TOKEN_BYTES)
+    switch (field) {
+      case EVENT_ID:
+        i = readEventId(i, IDS + 16 * slot)
+        break
+      case USER_ID:
+        i = readUserId(i, slot, shift)
+        break
+      case EVENT_TYPE:
+        i = readType(i, slot)
+        break
+      case TIMESTAMP: {
+        const time = readTimestamp(i)
+        // NaN fails both comparisons.
+        if (!(time >= 0 && time <= latest)) return 0
+        store<f64>(TIMES + 8 * slot, time)
+        i += 26
+        break
+      }
+      default:
+        i = readProperties(i)
+    }
+    if (i === 0) return 0
+  } while (load<u8>(i) === COMMA)
+  if (load<u8>(i) !== CLOSE_BRACE || (has & REQUIRED) !== REQUIRED || i + 1 - at > eventMaxBytes) return 0
+  store<u32>(STARTS + 4 * slot, <u32>at + shift)
+  store<u32>(ENDS + 4 * slot, <u32>i + 1 + shift)
+  return i + 1
+}
+
+/** Which field's key begins at `at`, the field `before` having been read last; NONE for none of them. */
+function fieldAt(at: usize, before: u32): u32 {
+  const likely = following >> 4 * before & 15
+  if (isAt(FIELDS + likely * TOKEN_BYTES, at)) return likely
+  return otherFieldAt(at, before)
+}
+
+function otherFieldAt(at: usize, before: u32): u32 {
+  for (let field: u32 = 0; field < FIELD_COUNT; field++) {
+    if (!isAt(FIELDS + field * TOKEN_BYTES, at)) continue
+    following = following & ~(15 << 4 * before) | field << 4 * before
+    return field
+  }
+  return NONE
+}
+
+/** Printable ASCII without escapes, of the length that the schema allows. */
+function readUserId(at: usize, slot: u32, shift: i32): usize {
+  if (load<u8>(at) !== QUOTE) return 0
+  const start = at + 1
+  const i = printableEnd(start)
+  if (i === start || i - start > userIdMaxLength || load<u8>(i) !== QUOTE) return 0
+  store<u32>(USER_STARTS + 4 * slot, <u32>start + shift)
+  store<u32>(USER_ENDS + 4 * slot, <u32>i + shift)
+  return i + 1
+}
+
+function readType(at: usize, slot: u32): usize {
+  for (let type: u32 = 0; type < typeCount; type++) {
+    const token = TYPES + type * TOKEN_BYTES
+    if (!isAt(token, at)) continue
+    store<u8>(EVENT_TYPES + slot, <u8>type)
+    return at + lengthOf(token)
+  }
+  return 0
+}
