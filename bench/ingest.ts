@@ -25,6 +25,7 @@ const contenders = INGEST_CONTENDERS.filter(({ name }) => flags.servers.split(',
 
 function rowsOf(batch: number, samples: Map<string, Sample[]>): Row[] {
   const rates = (name: string) => samples.get(name)?.map((sample) => sample.eventsPerSecond) ?? []
+  const quick = (name: string) => samples.get(name)?.map((sample) => sample.quickMilliseconds) ?? []
   return [...samples].map(([name, all]) => ({
     batch,
     server: name,
@@ -33,6 +34,9 @@ function rowsOf(batch: number, samples: Map<string, Sample[]>): Row[] {
     highest: Math.max(...rates(name)),
     '× parse': median(ratios(rates(name), rates('parse'))),
     '× plain': median(ratios(rates(name), rates('plain'))),
+    'p10 ms': median(quick(name)),
+    'p50 ms': median(all.map((sample) => sample.medianMilliseconds)),
+    'parse p10 ÷': median(ratios(quick('parse'), quick(name))),
     'CPU µs/event': median(all.map((sample) => sample.cpuMicroseconds)),
     'resident MiB': Math.round(median(all.map((sample) => sample.residentMib)))
   }))

@@ -7,6 +7,7 @@ import { Load } from './load.ts'
 import { PostRequests } from './requests.ts'
 import type { Results } from './results.ts'
 import { ServerProcess, type ServerOptions } from './server-process.ts'
+import { percentile } from './statistics.ts'
 
 /** One of those that are compared. */
 export interface Contender {
@@ -39,6 +40,9 @@ export interface Sample {
   /** Processor time of the server's process, all threads, for each event. */
   cpuMicroseconds: number
   residentMib: number
+  /** From sending a request to its answer: what one in ten is at most, and the middle one. */
+  quickMilliseconds: number
+  medianMilliseconds: number
 }
 
 /** Measures every contender in every round; the samples are in order of rounds. */
@@ -67,13 +71,15 @@ async function measure(contender: Contender, requests: PostRequests, { batch, re
     const begin = requests.count - measured
     await load.run(request, 0, begin, expected)
     const before = server.usage()
-    const { seconds } = await load.run(request, begin, requests.count, expected)
+    const { seconds, latencies } = await load.run(request, begin, requests.count, expected)
     const after = server.usage()
     const events = measured * batch
     return {
       eventsPerSecond: events / seconds,
       cpuMicroseconds: (after.cpuSeconds - before.cpuSeconds) / events * 1e6,
-      residentMib: after.residentBytes / 2 ** 20
+      residentMib: after.residentBytes / 2 ** 20,
+      quickMilliseconds: percentile(latencies, 0.1),
+      medianMilliseconds: percentile(latencies, 0.5)
     }
   } finally {
     load.close()
