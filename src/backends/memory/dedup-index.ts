@@ -3,6 +3,7 @@
  * an id counts once [DEDUP-1, DEDUP-2]. The oldest are forgotten first, when their time is over or when there is no
  * more room [DEDUP-4]; both happen a few at a time.
  */
+import { Verdict, type Batch } from '../batch.ts'
 import { HashIndex } from './hash-index.ts'
 import type { KeyedHash } from './keyed-hash.ts'
 
@@ -104,9 +105,22 @@ export class DedupIndex {
     return this.#hash.words(ids, at)
   }
 
-  /** Looks ahead: brings into the cache what looking for ids with these hashes will read. */
-  preload(hashes: Int32Array, from: number, to: number): void {
-    this.#index.preload(hashes, from, to)
+  /** Looks ahead: hashes the ids of the events `from .. to - 1` of a batch and brings into the cache what looking for them reads. */
+  lookAhead({ ids, idHash }: Batch, from: number, to: number): void {
+    for (let i = from; i < to; i++) idHash[i] = this.#hash.words(ids, i * 4)
+    this.#index.preload(idHash, from, to)
+  }
+
+  /** Adds the ids of the events `from .. to - 1` that are not known; says in the verdicts, Accepted or Duplicate, which were. */
+  claim({ ids, idHash, verdicts }: Batch, from: number, to: number): void {
+    for (let i = from; i < to; i++) {
+      if (this.#find(idHash[i], ids, i * 4) >= 0) {
+        verdicts[i] = Verdict.Duplicate
+      } else {
+        this.add(idHash[i], ids, i * 4)
+        verdicts[i] = Verdict.Accepted
+      }
+    }
   }
 
   /** Whether an id is known. */
