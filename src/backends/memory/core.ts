@@ -83,10 +83,12 @@ export class MemoryCore {
     const bytes = viewOf(batch.bytes)
     for (let from = 0; from < batch.count; from += STRIDE) {
       const to = Math.min(from + STRIDE, batch.count)
-      const roomForAll = this.#makeRoom(to - from)
-      this.#lookAhead(batch, bytes, from, to)
-      if (roomForAll) {
-        this.#dedup.claim(batch, from, to)
+      const hasRoom = this.#makeRoom(to - from)
+      this.#dedup.lookAhead(batch, from, to)
+      // Before it is looked for users, which would push what was fetched for the ids out of the cache again.
+      if (hasRoom) this.#dedup.claim(batch, from, to)
+      this.#users.lookAhead(batch, bytes, from, to)
+      if (hasRoom) {
         this.#countClaimed(batch, bytes, from, to)
       } else {
         for (let i = from; i < to; i++) if (this.#claim(batch, bytes, i)) this.#countClaimed(batch, bytes, i, i + 1)
@@ -108,7 +110,8 @@ export class MemoryCore {
       if (i % STRIDE === 0) {
         const to = Math.min(i + STRIDE, batch.count)
         this.#makeRoom(to - i)
-        this.#lookAhead(batch, bytes, i, to)
+        this.#dedup.lookAhead(batch, i, to)
+        this.#users.lookAhead(batch, bytes, i, to)
       }
       if (this.#claim(batch, bytes, i)) {
         claim.count++
@@ -250,15 +253,6 @@ export class MemoryCore {
 
   get #isExact(): boolean {
     return this.#dedup.horizonMinutes >= HORIZON_MINUTES
-  }
-
-  /**
-   * Hashes the ids and users of the events `from .. to - 1` and fetches what they will need from memory, which answers many
-   * questions at a time if they do not wait for each other, as those of one event after the other would.
-   */
-  #lookAhead(batch: Batch, bytes: DataView, from: number, to: number): void {
-    this.#dedup.lookAhead(batch, from, to)
-    this.#users.lookAhead(batch, bytes, from, to)
   }
 
   /** Claims the id of event `i` and finds its user, or writes the verdict that says why not. */

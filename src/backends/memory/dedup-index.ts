@@ -1,5 +1,5 @@
 /**
- * Remembers event ids for at least eight days, 16 bytes each in order of arrival plus about 13 of a hash index, so that
+ * Remembers event ids for at least eight days, 16 bytes each in order of arrival plus about 14 of a hash index, so that
  * an id counts once [DEDUP-1, DEDUP-2]. The oldest are forgotten first, when their time is over or when there is no
  * more room [DEDUP-4]; both happen a few at a time.
  */
@@ -40,6 +40,8 @@ export class DedupIndex {
   #spare: Uint32Array | undefined
   /** The arrivals of all ids from `#live` on, oldest first. */
   readonly #arrivals: Arrival[] = []
+  /** Whether the last of them is of the time that was last set. */
+  #isStamped = false
   /** The newest id that was forgotten before its time. */
   #lost: Arrival | undefined
   /** Next sequence number. */
@@ -84,6 +86,7 @@ export class DedupIndex {
   advance(wall: number, monotonic: number, budget: number): void {
     this.#wall = Math.max(this.#wall, Math.floor(wall / MINUTE))
     this.#monotonic = Math.max(this.#monotonic, Math.floor(monotonic / MINUTE))
+    this.#isStamped = false
     let over = 0
     while (over < this.#arrivals.length && this.#isOver(this.#arrivals[over])) over++
     if (over > 0) {
@@ -114,7 +117,7 @@ export class DedupIndex {
   /** Adds the ids of the events `from .. to - 1` that are not known; says in the verdicts, Accepted or Duplicate, which were. */
   claim({ ids, idHash, verdicts }: Batch, from: number, to: number): void {
     for (let i = from; i < to; i++) {
-      if (this.#find(idHash[i], ids, i * 4) >= 0) {
+      if (this.#index.first(idHash[i]) >= 0 && this.#find(idHash[i], ids, i * 4) >= 0) {
         verdicts[i] = Verdict.Duplicate
       } else {
         this.add(idHash[i], ids, i * 4)
@@ -137,10 +140,7 @@ export class DedupIndex {
   /** Adds an id that is not known. At capacity the oldest makes room. */
   add(hash: number, ids: Uint32Array, at: number): void {
     if (this.#head - this.#tail >= this.capacity) this.#makeRoom()
-    const last = this.#arrivals.at(-1)
-    if (last === undefined || last.wall !== this.#wall || last.monotonic !== this.#monotonic) {
-      this.#arrivals.push({ first: this.#head, wall: this.#wall, monotonic: this.#monotonic })
-    }
+    if (!this.#isStamped) this.#stamp()
     const place = this.#head % RING
     const chunk = this.#chunks[place >>> CHUNK_BITS] ??= this.#newChunk()
     const slot = (place & (CHUNK_IDS - 1)) * 4
@@ -152,6 +152,15 @@ export class DedupIndex {
     this.#index.insert(hash, place)
   }
 
+  /** Lets a new stretch of ids begin, unless the last one has the same time. */
+  #stamp(): void {
+    const last = this.#arrivals.at(-1)
+    if (last === undefined || last.wall !== this.#wall || last.monotonic !== this.#monotonic) {
+      this.#arrivals.push({ first: this.#head, wall: this.#wall, monotonic: this.#monotonic })
+    }
+    this.#isStamped = true
+  }
+
   /** Takes back the newest ids, those from sequence number `from` on. O(ids taken back). */
   retract(from: number): void {
     const head = Math.max(from, this.#tail)
@@ -161,6 +170,7 @@ export class DedupIndex {
     }
     this.#live = Math.min(this.#live, head)
     while (this.#arrivals.length > 0 && this.#arrivals.at(-1)!.first >= head) this.#arrivals.pop()
+    this.#isStamped = false
   }
 
   /** The place of an id; one whose time is over is not found, whether it still takes room or not. */
@@ -198,6 +208,7 @@ export class DedupIndex {
     this.#lost = { ...this.#arrivals[0] }
     this.#live++
     if (this.#arrivals.length > 1 ? this.#arrivals[1].first === this.#live : this.#live === this.#head) this.#arrivals.shift()
+    this.#isStamped = false
   }
 
   /** Frees the room of the oldest ids, at most a STRIDE of them. */

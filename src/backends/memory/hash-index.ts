@@ -70,6 +70,23 @@ export class HashIndex {
     this.#preloaded ^= read
   }
 
+  /**
+   * Writes the first number under each of the hashes `from .. to - 1`, or -1. For hashes that are most often found: where in
+   * its bucket one is cannot be foretold, so here the eight are compared without a branch.
+   */
+  firstOfEach(hashes: Int32Array, numbers: Int32Array, from: number, to: number): void {
+    const words = this.#words
+    for (let i = from; i < to; i++) {
+      const hash = hashes[i]
+      const at = this.#home(hash)
+      const matches = zero(words[at] ^ hash) | zero(words[at + 1] ^ hash) << 1 | zero(words[at + 2] ^ hash) << 2 | zero(words[at + 3] ^ hash) << 3 |
+        zero(words[at + 4] ^ hash) << 4 | zero(words[at + 5] ^ hash) << 5 | zero(words[at + 6] ^ hash) << 6 | zero(words[at + 7] ^ hash) << 7
+      // The last match has its number if it is not an empty slot's, of which there are none before a used one.
+      const number = matches === 0 ? 0 : words[at + SLOTS + 31 - Math.clz32(matches)]
+      numbers[i] = number !== 0 ? number - 1 : this.first(hash)
+    }
+  }
+
   /** The first number under a hash, or -1. Numbers of other keys come up too, if their keys have the same 32 bits. */
   first(hash: number): number {
     return this.#search(hash, this.#home(hash))
@@ -177,6 +194,11 @@ export class HashIndex {
 /** Where in its page the bucket lies to which a hash belongs; its share says little of these bits. */
 function home(hash: number): number {
   return (hash & (PAGE_BUCKETS - 1)) * BUCKET_WORDS
+}
+
+/** 1 for zero, 0 for any other word. */
+function zero(word: number): number {
+  return (word - 1 & ~word) >>> 31
 }
 
 /** The first used slot with this hash in a part of a bucket, or -1; an empty one may still have the hash that was in it. */

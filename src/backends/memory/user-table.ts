@@ -86,10 +86,11 @@ export class UserTable {
     const { userHash, userStart, userEnd, user } = batch
     for (let i = from; i < to; i++) userHash[i] = this.#hash.bytes(bytes, userStart[i], userEnd[i])
     this.#index.preload(userHash, from, to)
-    this.#guess(userHash, user, from, to)
+    // The first number under a hash is its user's but for the rarest of cases.
+    this.#index.firstOfEach(userHash, user, from, to)
+    this.#preload(user, from, to)
     for (let i = from; i < to; i++) {
-      const guess = user[i]
-      if (guess >= 0 && !this.#isNamed(guess, bytes, userStart[i], userEnd[i])) user[i] = this.find(userHash[i], bytes, userStart[i], userEnd[i])
+      if (user[i] >= 0 && !this.#isNamed(user[i], bytes, userStart[i], userEnd[i])) user[i] = this.find(userHash[i], bytes, userStart[i], userEnd[i])
     }
   }
 
@@ -157,14 +158,10 @@ export class UserTable {
     return Buffer.from(this.#memory.buffer, (at + NAME) * 4, length)
   }
 
-  /** Writes the first number under each hash, which is its user but for the rarest of cases, and fetches the records. */
-  #guess(hashes: Int32Array, guesses: Int32Array, from: number, to: number): void {
+  #preload(users: Int32Array, from: number, to: number): void {
     const words = this.#words
     let read = 0
-    for (let i = from; i < to; i++) {
-      const user = guesses[i] = this.#index.first(hashes[i])
-      if (user >= 0) read ^= words[user * RECORD_WORDS]
-    }
+    for (let i = from; i < to; i++) if (users[i] >= 0) read ^= words[users[i] * RECORD_WORDS]
     this.#preloaded ^= read
   }
 
