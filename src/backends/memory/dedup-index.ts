@@ -17,7 +17,7 @@ export const MAX_DEDUP_CAPACITY = 67_000_000
 
 /** Places in the ring of ids: over a chunk more than can be in use, so that head and tail never share one from behind. */
 const RING = 2 ** 26
-const CHUNK_BITS = 16
+const CHUNK_BITS = 15
 const CHUNK_IDS = 1 << CHUNK_BITS
 
 /** Ids that are freed together, so that the index can look ahead. */
