@@ -10,7 +10,7 @@ import { Verdict, type Batch } from '../batch.ts'
 import { CoreClock } from './core-clock.ts'
 import { DedupIndex, HORIZON_MINUTES } from './dedup-index.ts'
 import { EventLog } from './event-log.ts'
-import { KeyedHash } from './keyed-hash.ts'
+import { KeyedHash, viewOf } from './keyed-hash.ts'
 import { MinuteWindows } from './minute-windows.ts'
 import { instant, series, summarize, windowBounds } from './summaries.ts'
 import { topUsers } from './top-users.ts'
@@ -55,8 +55,6 @@ export class MemoryCore {
   readonly #windows = new MinuteWindows()
   readonly #users: UserTable
   readonly #activity: UserActivity
-  /** The user of the event that was claimed last. */
-  #user = -1
   /** Ids from this sequence number on are claimed and not counted yet. */
   #counted = 0
   /** When the call under way began, and the oldest time that some window reaches then [TIME-2]; by `upkeep`. */
@@ -69,8 +67,8 @@ export class MemoryCore {
     this.#users = new UserTable(capacities.userCapacity, new KeyedHash())
     this.#activity = new UserActivity(this.#users, this.#clock.now())
     this.log = new EventLog(capacities.logBytes, (user) => {
-      const bytes = Buffer.from(user)
-      return this.#users.hash(bytes, 0, bytes.length)
+      const bytes = viewOf(Buffer.from(user))
+      return this.#users.hash(bytes, 0, bytes.byteLength)
     })
   }
 
@@ -82,9 +80,19 @@ export class MemoryCore {
   /** Judges the events of a batch, takes the good ones, and writes their verdicts. */
   append(batch: Batch): void {
     this.upkeep(batch.count)
-    for (let i = 0; i < batch.count; i++) {
-      if (i % STRIDE === 0) this.#lookAhead(batch, i)
-      if (this.#claim(batch, i)) this.#count(batch, i)
+    const bytes = viewOf(batch.bytes)
+    for (let from = 0; from < batch.count; from += STRIDE) {
+      const to = Math.min(from + STRIDE, batch.count)
+      const hasRoom = this.#makeRoom(to - from)
+      this.#dedup.lookAhead(batch, from, to)
+      // Before it is looked for users, which would push what was fetched for the ids out of the cache again.
+      if (hasRoom) this.#dedup.claim(batch, from, to)
+      this.#users.lookAhead(batch, bytes, from, to)
+      if (hasRoom) {
+        this.#countClaimed(batch, bytes, from, to)
+      } else {
+        for (let i = from; i < to; i++) if (this.#claim(batch, bytes, i)) this.#countClaimed(batch, bytes, i, i + 1)
+      }
     }
     this.log.append(batch, this.#now)
   }
@@ -96,13 +104,18 @@ export class MemoryCore {
    */
   claim(batch: Batch): Claim {
     this.upkeep(batch.count)
+    const bytes = viewOf(batch.bytes)
     const claim: Claim = { count: 0, waits: false, end: 0, users: [] }
     for (let i = 0; i < batch.count; i++) {
-      if (i % STRIDE === 0) this.#lookAhead(batch, i)
-      if (this.#claim(batch, i)) {
-        batch.verdicts[i] = Verdict.Accepted
+      if (i % STRIDE === 0) {
+        const to = Math.min(i + STRIDE, batch.count)
+        this.#makeRoom(to - i)
+        this.#dedup.lookAhead(batch, i, to)
+        this.#users.lookAhead(batch, bytes, i, to)
+      }
+      if (this.#claim(batch, bytes, i)) {
         claim.count++
-        if (batch.times[i] >= this.#reach && this.#users.lastSeen(this.#user) < 0) claim.users.push(this.#user)
+        if (batch.times[i] >= this.#reach && this.#users.lastSeen(batch.user[i]) < 0) claim.users.push(batch.user[i])
       } else if (batch.verdicts[i] === Verdict.Duplicate && this.isPending(batch, i)) {
         claim.waits = true
       }
@@ -114,10 +127,7 @@ export class MemoryCore {
   /** The second half: counts what was claimed, and writes the verdicts. */
   settle(batch: Batch, claim: Claim): void {
     this.upkeep(batch.count)
-    for (let i = 0; i < batch.count; i++) {
-      if (i % STRIDE === 0) this.#users.preload(batch.userHash, batch.user, i, Math.min(i + STRIDE, batch.count))
-      if (batch.verdicts[i] === Verdict.Accepted) this.#countClaimed(batch, i)
-    }
+    this.#count(batch)
     this.#forgetUncounted(claim)
     this.#counted = claim.end
     this.log.append(batch, this.#now)
@@ -149,11 +159,13 @@ export class MemoryCore {
    */
   restore(batch: Batch, logged: boolean): void {
     this.upkeep(batch.count)
-    for (let i = 0; i < batch.count; i++) {
-      if (i % STRIDE === 0) this.#lookAhead(batch, i)
-      if (!this.#dedup.has(batch.idHash[i], batch.ids, i * 4)) this.#dedup.add(batch.idHash[i], batch.ids, i * 4)
-      this.#countClaimed(batch, i)
+    for (let from = 0; from < batch.count; from += STRIDE) {
+      const to = Math.min(from + STRIDE, batch.count)
+      this.#dedup.lookAhead(batch, from, to)
+      this.#dedup.claim(batch, from, to)
     }
+    batch.verdicts.fill(Verdict.Accepted, 0, batch.count)
+    this.#count(batch)
     this.#counted = this.#dedup.next
     if (logged) this.log.append(batch, this.#now)
   }
@@ -243,61 +255,58 @@ export class MemoryCore {
     return this.#dedup.horizonMinutes >= HORIZON_MINUTES
   }
 
-  /**
-   * Hashes the ids and users of the next events and fetches what they will need from memory, which answers many questions
-   * at a time if they do not wait for each other, as those of one event after the other would.
-   */
-  #lookAhead(batch: Batch, from: number): void {
-    const to = Math.min(from + STRIDE, batch.count)
-    for (let i = from; i < to; i++) batch.idHash[i] = this.#dedup.hash(batch.ids, i * 4)
-    this.#dedup.preload(batch.idHash, from, to)
-    for (let i = from; i < to; i++) batch.userHash[i] = this.#users.hash(batch.bytes, batch.userStart[i], batch.userEnd[i])
-    this.#users.preload(batch.userHash, batch.user, from, to)
-  }
-
   /** Claims the id of event `i` and finds its user, or writes the verdict that says why not. */
-  #claim(batch: Batch, i: number): boolean {
+  #claim(batch: Batch, bytes: DataView, i: number): boolean {
     if (this.#dedup.has(batch.idHash[i], batch.ids, i * 4)) {
       batch.verdicts[i] = Verdict.Duplicate
       return false
     }
-    if (batch.times[i] >= this.#reach) {
-      this.#user = this.#enter(batch, i, this.#users.capacity)
-      if (this.#user < 0) {
+    if (batch.times[i] >= this.#reach && batch.user[i] < 0) {
+      batch.user[i] = this.#enter(batch, bytes, i, this.#users.capacity)
+      if (batch.user[i] < 0) {
         batch.verdicts[i] = Verdict.UserCapacity
         return false
       }
     }
     this.#dedup.add(batch.idHash[i], batch.ids, i * 4)
+    batch.verdicts[i] = Verdict.Accepted
     return true
   }
 
-  /** Counts event `i`, which was claimed before, whether its user is within capacity or not. */
-  #countClaimed(batch: Batch, i: number): void {
-    if (batch.times[i] >= this.#reach) this.#user = this.#enter(batch, i, Infinity)
-    this.#count(batch, i)
-  }
-
-  /** Counts event `i`, whose user is `#user`, and writes its verdict. */
-  #count(batch: Batch, i: number): void {
-    const time = batch.times[i]
-    if (time < this.#reach) {
-      batch.verdicts[i] = Verdict.Late
-      return
+  /** Counts the events of a batch that were claimed before, whether their users are within capacity or not. */
+  #count(batch: Batch): void {
+    const bytes = viewOf(batch.bytes)
+    for (let from = 0; from < batch.count; from += STRIDE) {
+      const to = Math.min(from + STRIDE, batch.count)
+      this.#makeRoom(to - from)
+      this.#users.lookAhead(batch, bytes, from, to)
+      this.#countClaimed(batch, bytes, from, to)
     }
-    this.#windows.see(this.#users.lastSeen(this.#user), time)
-    this.#windows.count(time, batch.types[i])
-    this.#activity.count(this.#user, time)
-    batch.verdicts[i] = Verdict.Accepted
   }
 
-  /** The number of an event's user, known or new; -1 where no more can be known. */
-  #enter(batch: Batch, i: number, capacity: number): number {
+  /** Counts the events `from .. to - 1` that were claimed, and writes their verdicts. */
+  #countClaimed(batch: Batch, bytes: DataView, from: number, to: number): void {
+    const { verdicts, times, types, user } = batch
+    for (let i = from; i < to; i++) {
+      if (verdicts[i] !== Verdict.Accepted) continue
+      const time = times[i]
+      if (time < this.#reach) {
+        verdicts[i] = Verdict.Late
+        continue
+      }
+      const number = user[i] >= 0 ? user[i] : this.#enter(batch, bytes, i, Infinity)
+      this.#windows.count(time, types[i], this.#users.lastSeen(number))
+      this.#activity.count(number, time)
+    }
+  }
+
+  /** The number of a user whom looking ahead did not find, known by now or new; -1 where no more can be. */
+  #enter(batch: Batch, bytes: DataView, i: number, capacity: number): number {
     const hash = batch.userHash[i]
-    const known = this.#users.find(hash, batch.bytes, batch.userStart[i], batch.userEnd[i], batch.user[i])
-    if (known >= 0) return known
-    this.#makeRoom()
-    return this.#users.add(hash, batch.bytes, batch.userStart[i], batch.userEnd[i], capacity)
+    const start = batch.userStart[i]
+    const end = batch.userEnd[i]
+    const known = this.#users.find(hash, bytes, start, end)
+    return known >= 0 ? known : this.#users.add(hash, bytes, start, end, capacity)
   }
 
   /** Forgets the users of a claim none of whose events was counted. */
@@ -305,9 +314,13 @@ export class MemoryCore {
     for (const user of claim.users) if (this.#users.lastSeen(user) < 0) this.#users.remove(user)
   }
 
-  /** At capacity, users that are due to be forgotten must not keep new ones out. */
-  #makeRoom(): void {
-    if (this.#users.size >= this.#users.capacity && !this.#activity.isSettled) this.#activity.advance(this.#now, Infinity)
+  /**
+   * Says whether so many new users can come without the capacity being asked. Where not all can, users that are due to be
+   * forgotten must not keep them out; they go now, since nobody may go between looking for users and counting for them.
+   */
+  #makeRoom(users: number): boolean {
+    if (this.#users.size + users > this.#users.capacity && !this.#activity.isSettled) this.#activity.advance(this.#now, Infinity)
+    return this.#users.size + users <= this.#users.capacity
   }
 
   #sequenceOf(batch: Batch, i: number): number {
@@ -316,9 +329,10 @@ export class MemoryCore {
 
   #wouldEnter(batch: Batch, i: number, newUsers: Set<string>): boolean {
     const { bytes, userStart, userEnd } = batch
-    const hash = this.#users.hash(bytes, userStart[i], userEnd[i])
-    if (this.#users.find(hash, bytes, userStart[i], userEnd[i]) >= 0) return true
-    this.#makeRoom()
+    const view = viewOf(bytes)
+    const hash = this.#users.hash(view, userStart[i], userEnd[i])
+    if (this.#users.find(hash, view, userStart[i], userEnd[i]) >= 0) return true
+    this.#makeRoom(1)
     const name = bytes.toString('utf8', userStart[i], userEnd[i])
     if (!newUsers.has(name) && this.#users.size + newUsers.size >= this.#users.capacity) return false
     newUsers.add(name)
@@ -326,8 +340,8 @@ export class MemoryCore {
   }
 
   #lookUp(window: number, name: string): { user_id: string, total: number, user: number } {
-    const bytes = Buffer.from(name)
-    const user = this.#users.find(this.#users.hash(bytes, 0, bytes.length), bytes, 0, bytes.length)
+    const bytes = viewOf(Buffer.from(name))
+    const user = this.#users.find(this.#users.hash(bytes, 0, bytes.byteLength), bytes, 0, bytes.byteLength)
     return { user_id: name, user, total: user < 0 ? 0 : this.#users.total(user, window) }
   }
 }

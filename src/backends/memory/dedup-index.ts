@@ -1,8 +1,9 @@
 /**
- * Remembers event ids for at least eight days, 16 bytes each in order of arrival plus about 13 of a hash index, so that
+ * Remembers event ids for at least eight days, 16 bytes each in order of arrival plus about 14 of a hash index, so that
  * an id counts once [DEDUP-1, DEDUP-2]. The oldest are forgotten first, when their time is over or when there is no
  * more room [DEDUP-4]; both happen a few at a time.
  */
+import { Verdict, type Batch } from '../batch.ts'
 import { HashIndex } from './hash-index.ts'
 import type { KeyedHash } from './keyed-hash.ts'
 
@@ -16,7 +17,7 @@ export const MAX_DEDUP_CAPACITY = 67_000_000
 
 /** Places in the ring of ids: over a chunk more than can be in use, so that head and tail never share one from behind. */
 const RING = 2 ** 26
-const CHUNK_BITS = 16
+const CHUNK_BITS = 15
 const CHUNK_IDS = 1 << CHUNK_BITS
 
 /** Ids that are freed together, so that the index can look ahead. */
@@ -39,6 +40,8 @@ export class DedupIndex {
   #spare: Uint32Array | undefined
   /** The arrivals of all ids from `#live` on, oldest first. */
   readonly #arrivals: Arrival[] = []
+  /** Whether the last of them is of the time that was last set. */
+  #isStamped = false
   /** The newest id that was forgotten before its time. */
   #lost: Arrival | undefined
   /** Next sequence number. */
@@ -83,6 +86,7 @@ export class DedupIndex {
   advance(wall: number, monotonic: number, budget: number): void {
     this.#wall = Math.max(this.#wall, Math.floor(wall / MINUTE))
     this.#monotonic = Math.max(this.#monotonic, Math.floor(monotonic / MINUTE))
+    this.#isStamped = false
     let over = 0
     while (over < this.#arrivals.length && this.#isOver(this.#arrivals[over])) over++
     if (over > 0) {
@@ -104,9 +108,22 @@ export class DedupIndex {
     return this.#hash.words(ids, at)
   }
 
-  /** Looks ahead: brings into the cache what looking for ids with these hashes will read. */
-  preload(hashes: Int32Array, from: number, to: number): void {
-    this.#index.preload(hashes, from, to)
+  /** Looks ahead: hashes the ids of the events `from .. to - 1` of a batch and brings into the cache what looking for them reads. */
+  lookAhead({ ids, idHash }: Batch, from: number, to: number): void {
+    for (let i = from; i < to; i++) idHash[i] = this.#hash.words(ids, i * 4)
+    this.#index.preload(idHash, from, to)
+  }
+
+  /** Adds the ids of the events `from .. to - 1` that are not known; says in the verdicts, Accepted or Duplicate, which were. */
+  claim({ ids, idHash, verdicts }: Batch, from: number, to: number): void {
+    for (let i = from; i < to; i++) {
+      if (this.#index.first(idHash[i]) >= 0 && this.#find(idHash[i], ids, i * 4) >= 0) {
+        verdicts[i] = Verdict.Duplicate
+      } else {
+        this.add(idHash[i], ids, i * 4)
+        verdicts[i] = Verdict.Accepted
+      }
+    }
   }
 
   /** Whether an id is known. */
@@ -123,10 +140,7 @@ export class DedupIndex {
   /** Adds an id that is not known. At capacity the oldest makes room. */
   add(hash: number, ids: Uint32Array, at: number): void {
     if (this.#head - this.#tail >= this.capacity) this.#makeRoom()
-    const last = this.#arrivals.at(-1)
-    if (last === undefined || last.wall !== this.#wall || last.monotonic !== this.#monotonic) {
-      this.#arrivals.push({ first: this.#head, wall: this.#wall, monotonic: this.#monotonic })
-    }
+    if (!this.#isStamped) this.#stamp()
     const place = this.#head % RING
     const chunk = this.#chunks[place >>> CHUNK_BITS] ??= this.#newChunk()
     const slot = (place & (CHUNK_IDS - 1)) * 4
@@ -138,6 +152,15 @@ export class DedupIndex {
     this.#index.insert(hash, place)
   }
 
+  /** Lets a new stretch of ids begin, unless the last one has the same time. */
+  #stamp(): void {
+    const last = this.#arrivals.at(-1)
+    if (last === undefined || last.wall !== this.#wall || last.monotonic !== this.#monotonic) {
+      this.#arrivals.push({ first: this.#head, wall: this.#wall, monotonic: this.#monotonic })
+    }
+    this.#isStamped = true
+  }
+
   /** Takes back the newest ids, those from sequence number `from` on. O(ids taken back). */
   retract(from: number): void {
     const head = Math.max(from, this.#tail)
@@ -147,6 +170,7 @@ export class DedupIndex {
     }
     this.#live = Math.min(this.#live, head)
     while (this.#arrivals.length > 0 && this.#arrivals.at(-1)!.first >= head) this.#arrivals.pop()
+    this.#isStamped = false
   }
 
   /** The place of an id; one whose time is over is not found, whether it still takes room or not. */
@@ -184,6 +208,7 @@ export class DedupIndex {
     this.#lost = { ...this.#arrivals[0] }
     this.#live++
     if (this.#arrivals.length > 1 ? this.#arrivals[1].first === this.#live : this.#live === this.#head) this.#arrivals.shift()
+    this.#isStamped = false
   }
 
   /** Frees the room of the oldest ids, at most a STRIDE of them. */

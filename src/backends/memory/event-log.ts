@@ -5,10 +5,9 @@
  */
 import type { Filter, PageLimits } from '../backend.ts'
 import type { Batch } from '../batch.ts'
-import { Verdict } from '../batch.ts'
 import { Extract } from './page.ts'
 import { PreparedFilter } from './prepared-filter.ts'
-import { Slab } from './slab.ts'
+import { Slab, isTaken } from './slab.ts'
 
 /** Smallest log, in bytes. */
 export const MIN_LOG_BYTES = 1 << 20
@@ -21,9 +20,6 @@ const LARGEST_SLAB = 1 << 20
  * collector, which looks around whenever much has been allocated, is told of all of it at once.
  */
 const LARGEST_PIECE = 1 << 30
-
-/** No event begins one byte behind this. */
-const NO_RUN = -2
 
 /** Most events that one filtered read looks at. */
 const SCAN_LIMIT = 1 << 16
@@ -85,25 +81,16 @@ export class EventLog {
    */
   append(batch: Batch, now: number): void {
     let slab = this.#slabs.at(-1)
-    let runStart = 0
-    let runEnd = NO_RUN
-    let runTarget = 0
-    for (let i = 0; i < batch.count; i++) {
-      if (batch.verdicts[i] !== Verdict.Accepted && batch.verdicts[i] !== Verdict.Late) continue
-      const start = batch.start[i]
-      const end = batch.end[i]
-      const fits = slab !== undefined && slab.fits(end - start)
-      if (!fits || start !== runEnd + 1) {
-        if (runEnd !== NO_RUN) slab!.fill(runTarget, batch.bytes, runStart, runEnd)
-        if (!fits) slab = this.#newSlab(now)
-        runStart = start
-        runTarget = slab!.offsets[slab!.count]
+    for (let i = 0; i < batch.count;) {
+      if (!isTaken(batch.verdicts[i])) {
+        i++
+        continue
       }
-      slab!.reserve(end - start, batch.types[i], batch.userHash[i])
-      runEnd = end
-      this.#next++
+      if (slab === undefined || !slab.fits(batch.end[i] - batch.start[i])) slab = this.#newSlab(now)
+      const end = slab.takeRun(batch, i)
+      this.#next += end - i
+      i = end
     }
-    if (runEnd !== NO_RUN) slab!.fill(runTarget, batch.bytes, runStart, runEnd)
   }
 
   /** The events from a position on that match; the caller has made sure that it is retained. */

@@ -1,162 +1,254 @@
 /**
  * A hash index from keys to small numbers, 8 bytes a slot: the whole 32-bit hash of a key beside its number, so that
  * growing reads no key and a search reads the slots alone until it has all but found what it looks for. It keeps no keys;
- * whoever owns them hashes and compares them. It lies in many segments, each with linear probing, that grow one at a time
- * and at moments spread evenly, never the whole table at once.
+ * whoever owns them hashes and compares them. It lies in pages; one that is full splits in two, so that it grows by a page
+ * at a time and memory once taken is neither moved nor given back.
  */
+import { LineMemory } from './line-memory.ts'
 
-const SEGMENT_BITS = 9
-const SEGMENTS = 1 << SEGMENT_BITS
-/** The bits of a hash that say where in its segment an entry belongs; those above choose the segment. */
-const PLACE_BITS = 32 - SEGMENT_BITS
-const PLACE_MASK = (1 << PLACE_BITS) - 1
-const PLACE_SHARE = 2 ** -PLACE_BITS
-const SMALLEST = 32
+/** A bucket is a line of the cache: the hashes of its eight slots, then their numbers + 1, which are 0 in empty slots. */
+const SLOTS = 8
+const BUCKET_WORDS = 2 * SLOTS
+/** The last number of a bucket. Slots are filled from the front, so the bucket is full if this is not 0. */
+const LAST = BUCKET_WORDS - 1
 
-/** A segment grows when it is fuller than this: searches stay within a cache line or two. */
-const MOST_LOAD = 0.75
-const GROWTH = 1.5
+/** In a page, a bucket without room borrows from the next one; the last borrows from the first. */
+const PAGE_BUCKETS = 1024
+const PAGE_WORDS = PAGE_BUCKETS * BUCKET_WORDS
+const PAGE_BYTES = 4 * PAGE_WORDS
 
-/** A slot is two words: the hash, and the number + 1, which is 0 in an empty slot. */
-const SLOT_WORDS = 2
-const EMPTY = 0
+/** A page splits when it would hold more: few buckets are full, so most searches end in the first. */
+const MOST_ENTRIES = Math.floor(PAGE_BUCKETS * SLOTS * 0.8)
+
+/** Pages whose memory is taken from the system together. */
+const PAGES_TAKEN = 16
+
+/** How many bits of a share's number there are at the most; the highest two are 0, 1 or 2 at first, three shares in all. */
+const SHARE_BITS = 31
 
 /**
- * See above. Every operation is O(1) expected; one that lets a segment grow takes the time of moving a 512th of all
- * entries, in order.
+ * See above. Every operation is O(1) expected; one that lets a page split takes the time of moving its 6,500 entries,
+ * however large the index is.
  */
 export class HashIndex {
-  // The moments of growth are spread by the segments' sizes, which run from one step of growth to the next.
-  readonly #segments = Array.from({ length: SEGMENTS }, (_, i) => new Int32Array(SLOT_WORDS * Math.round(SMALLEST * GROWTH ** (i / SEGMENTS))))
-  readonly #sizes = new Int32Array(SEGMENTS)
+  readonly #memory = new LineMemory(PAGES_TAKEN * PAGE_BYTES)
+  #words = new Int32Array(0)
+  /** The page of each share of the hashes; a page has one share or some that are neighbours. */
+  #pages = new Uint16Array(3)
+  /** Bits of a share's number that are left out for now. */
+  #shift = SHARE_BITS - 2
+  /** Entries in each page. */
+  readonly #sizes: number[] = []
   #size = 0
-  /** Where the search under way stands. */
+  /** The slot where the search under way stands. */
   #found = 0
-  /** The free slot where the last search ended in vain, while nothing has changed since, and the hash it was for. */
-  #free = -1
-  #freeFor = 0
   /** What `preload` has read; kept so that the reads are not optimized away. */
   #preloaded = 0
+
+  constructor() {
+    this.#newPage()
+  }
 
   /** Entries held. */
   get size(): number {
     return this.#size
   }
 
-  /** Bytes of the slots. O(segments). */
+  /** Bytes of the slots. */
   get byteLength(): number {
-    return this.#segments.reduce((sum, segment) => sum + segment.byteLength, 0)
+    return this.#sizes.length * PAGE_BYTES
   }
 
   /**
-   * Reads the slots where the hashes `from .. to - 1` belong, for nothing but to have them in the cache. None of the
+   * Reads the buckets where the hashes `from .. to - 1` belong, for nothing but to have them in the cache. None of the
    * reads waits for another, as searches would, so the memory answers many at a time.
    */
   preload(hashes: Int32Array, from: number, to: number): void {
+    const words = this.#words
     let read = 0
-    for (let i = from; i < to; i++) {
-      const segment = this.#segments[hashes[i] >>> PLACE_BITS]
-      read ^= segment[home(segment, hashes[i])]
-    }
+    for (let i = from; i < to; i++) read ^= words[this.#home(hashes[i])]
     this.#preloaded ^= read
+  }
+
+  /**
+   * Writes the first number under each of the hashes `from .. to - 1`, or -1. For hashes that are most often found: where in
+   * its bucket one is cannot be foretold, so here the eight are compared without a branch.
+   */
+  firstOfEach(hashes: Int32Array, numbers: Int32Array, from: number, to: number): void {
+    const words = this.#words
+    for (let i = from; i < to; i++) {
+      const hash = hashes[i]
+      const at = this.#home(hash)
+      const matches = zero(words[at] ^ hash) | zero(words[at + 1] ^ hash) << 1 | zero(words[at + 2] ^ hash) << 2 | zero(words[at + 3] ^ hash) << 3 |
+        zero(words[at + 4] ^ hash) << 4 | zero(words[at + 5] ^ hash) << 5 | zero(words[at + 6] ^ hash) << 6 | zero(words[at + 7] ^ hash) << 7
+      // The last match has its number if it is not an empty slot's, of which there are none before a used one.
+      const number = matches === 0 ? 0 : words[at + SLOTS + 31 - Math.clz32(matches)]
+      numbers[i] = number !== 0 ? number - 1 : this.first(hash)
+    }
   }
 
   /** The first number under a hash, or -1. Numbers of other keys come up too, if their keys have the same 32 bits. */
   first(hash: number): number {
-    const segment = this.#segments[hash >>> PLACE_BITS]
-    return this.#search(segment, hash, home(segment, hash))
+    return this.#search(hash, this.#home(hash))
   }
 
   /** The next number under the hash that `first` was asked for, or -1; nothing has changed in between. */
   next(hash: number): number {
-    const segment = this.#segments[hash >>> PLACE_BITS]
-    return this.#search(segment, hash, following(segment, this.#found))
+    const words = this.#words
+    const bucket = this.#found & -BUCKET_WORDS
+    const found = slotOf(words, hash, this.#found + 1, bucket + SLOTS)
+    if (found >= 0) return words[(this.#found = found) + SLOTS] - 1
+    return words[bucket + LAST] === 0 ? -1 : this.#search(hash, following(bucket))
   }
 
   /** Adds a number, from 0 to 2^31 - 2. */
   insert(hash: number, value: number): void {
-    const s = hash >>> PLACE_BITS
-    if (this.#sizes[s] >= (this.#segments[s].length >>> 1) * MOST_LOAD) this.#grow(s)
-    const segment = this.#segments[s]
-    const at = this.#free >= 0 && this.#freeFor === hash ? this.#free : freeSlot(segment, hash)
-    segment[at] = hash
-    segment[at + 1] = value + 1
-    this.#sizes[s]++
+    let page = this.#pages[this.#shareOf(hash)]
+    if (this.#sizes[page] >= MOST_ENTRIES) {
+      this.#split(page)
+      page = this.#pages[this.#shareOf(hash)]
+    }
+    put(this.#words, page * PAGE_WORDS | home(hash), hash, value + 1)
+    this.#sizes[page]++
     this.#size++
-    this.#free = -1
   }
 
   /** Takes out exactly this number; nothing happens where it is not held. */
   remove(hash: number, value: number): void {
-    const segment = this.#segments[hash >>> PLACE_BITS]
-    let at = home(segment, hash)
-    while (segment[at + 1] !== value + 1) {
-      if (segment[at + 1] === EMPTY) return
-      at = following(segment, at)
-    }
-    close(segment, at)
-    this.#free = -1
-    this.#sizes[hash >>> PLACE_BITS]--
-    this.#size--
-  }
-
-  #search(segment: Int32Array, hash: number, from: number): number {
-    let at = from
-    while (segment[at + 1] !== EMPTY) {
-      if (segment[at] === hash) {
-        this.#found = at
-        return segment[at + 1] - 1
+    const words = this.#words
+    let bucket = this.#home(hash)
+    for (;;) {
+      for (let at = bucket + SLOTS; at < bucket + BUCKET_WORDS; at++) {
+        if (words[at] === value + 1) {
+          close(words, bucket, at)
+          this.#sizes[this.#pages[this.#shareOf(hash)]]--
+          this.#size--
+          return
+        }
       }
-      at = following(segment, at)
+      if (words[bucket + LAST] === 0) return
+      bucket = following(bucket)
     }
-    this.#free = at
-    this.#freeFor = hash
-    return -1
   }
 
-  #grow(s: number): void {
-    const old = this.#segments[s]
-    const larger = this.#segments[s] = new Int32Array(SLOT_WORDS * Math.ceil((old.length >>> 1) * GROWTH))
-    // Both lie in the order of hashes, but for what probing has moved, so this reads and writes from end to end.
-    for (let at = 0; at < old.length; at += SLOT_WORDS) {
-      if (old[at + 1] === EMPTY) continue
-      const to = freeSlot(larger, old[at])
-      larger[to] = old[at]
-      larger[to + 1] = old[at + 1]
+  /**
+   * Which share of the hashes this one is in. The last share is twice as large as the first, and those between lie evenly
+   * between, so that pages do not fill all at the same time: at every moment there is one that splits next.
+   */
+  #shareOf(hash: number): number {
+    // x (4 - x), with 0 to 1 as 16 bits: its slope falls from 4 to 2, so as many hashes rise half as far at the end.
+    const x = hash >>> 16
+    return (x << 15) - (Math.imul(x, x) >>> 3) >>> this.#shift
+  }
+
+  /** The bucket to which a hash belongs. */
+  #home(hash: number): number {
+    return this.#pages[this.#shareOf(hash)] * PAGE_WORDS | home(hash)
+  }
+
+  #search(hash: number, from: number): number {
+    const words = this.#words
+    for (let at = from; ; at = following(at)) {
+      // Written out, because most searches are in vain, and the processor foretells eight times no.
+      if (words[at] === hash || words[at + 1] === hash || words[at + 2] === hash || words[at + 3] === hash ||
+          words[at + 4] === hash || words[at + 5] === hash || words[at + 6] === hash || words[at + 7] === hash) {
+        const found = slotOf(words, hash, at, at + SLOTS)
+        if (found >= 0) return words[(this.#found = found) + SLOTS] - 1
+      }
+      if (words[at + LAST] === 0) return -1
     }
-    this.#free = -1
-    old.buffer.transfer(0) // frees it now; the garbage collector might take its time
+  }
+
+  #newPage(): number {
+    const page = this.#sizes.push(0) - 1
+    if (this.#memory.reach(this.byteLength)) this.#words = new Int32Array(this.#memory.buffer)
+    return page
+  }
+
+  /** Gives half of the shares of a page to a new one, and the entries with them. */
+  #split(page: number): void {
+    let from = this.#pages.indexOf(page)
+    let to = this.#pages.lastIndexOf(page) + 1
+    if (to - from === 1) {
+      this.#shift--
+      this.#pages = Uint16Array.from({ length: this.#pages.length * 2 }, (_, i) => this.#pages[i >>> 1])
+      from *= 2
+      to = from + 2
+    }
+    const other = this.#newPage()
+    this.#pages.fill(other, from + to >>> 1, to)
+    const words = this.#words
+    const old = words.slice(page * PAGE_WORDS, (page + 1) * PAGE_WORDS)
+    words.fill(0, page * PAGE_WORDS, (page + 1) * PAGE_WORDS)
+    this.#sizes[page] = 0
+    for (let bucket = 0; bucket < PAGE_WORDS; bucket += BUCKET_WORDS) {
+      for (let at = bucket; at < bucket + SLOTS && old[at + SLOTS] !== 0; at++) {
+        const to = this.#pages[this.#shareOf(old[at])]
+        put(words, to * PAGE_WORDS | home(old[at]), old[at], old[at + SLOTS])
+        this.#sizes[to]++
+      }
+    }
   }
 }
 
-/** Where an entry with this hash belongs: larger places go to larger hashes, whatever the size of the segment. */
-function home(segment: Int32Array, hash: number): number {
-  const slots = segment.length >>> 1
-  return ((hash & PLACE_MASK) * slots * PLACE_SHARE | 0) * SLOT_WORDS
+/** Where in its page the bucket lies to which a hash belongs; its share says little of these bits. */
+function home(hash: number): number {
+  return (hash & (PAGE_BUCKETS - 1)) * BUCKET_WORDS
 }
 
-function following(segment: Int32Array, at: number): number {
-  const next = at + SLOT_WORDS
-  return next === segment.length ? 0 : next
+/** 1 for zero, 0 for any other word. */
+function zero(word: number): number {
+  return (word - 1 & ~word) >>> 31
 }
 
-/** The first free slot for a hash. */
-function freeSlot(segment: Int32Array, hash: number): number {
-  let at = home(segment, hash)
-  while (segment[at + 1] !== EMPTY) at = following(segment, at)
-  return at
+/** The first used slot with this hash in a part of a bucket, or -1; an empty one may still have the hash that was in it. */
+function slotOf(words: Int32Array, hash: number, from: number, end: number): number {
+  for (let at = from; at < end && words[at + SLOTS] !== 0; at++) if (words[at] === hash) return at
+  return -1
 }
 
-/** Empties a slot and lets those behind it move up that would no longer be found (Knuth, TAOCP 3, 6.4, algorithm R). */
-function close(segment: Int32Array, gap: number): void {
-  for (let at = following(segment, gap); segment[at + 1] !== EMPTY; at = following(segment, at)) {
-    const distance = at - home(segment, segment[at])
-    const fromGap = at - gap
-    // Distances run round the end of the segment. Who belongs behind the gap stays.
-    if ((distance < 0 ? distance + segment.length : distance) < (fromGap < 0 ? fromGap + segment.length : fromGap)) continue
-    segment[gap] = segment[at]
-    segment[gap + 1] = segment[at + 1]
-    gap = at
+/** The bucket behind one in its page. */
+function following(bucket: number): number {
+  return bucket & -PAGE_WORDS | (bucket + BUCKET_WORDS) & (PAGE_WORDS - 1)
+}
+
+/** Puts an entry into the first empty slot. */
+function put(words: Int32Array, bucket: number, hash: number, number: number): void {
+  let at = bucket
+  while (words[at + LAST] !== 0) at = following(at)
+  // The first empty slot, by halves and without a branch, which the processor could not foretell; numbers are positive.
+  at += -words[at + SLOTS + 3] >>> 31 << 2
+  at += -words[at + SLOTS + 1] >>> 31 << 1
+  at += -words[at + SLOTS] >>> 31
+  words[at] = hash
+  words[at + SLOTS] = number
+}
+
+/** Empties a slot, given by its number's place, and lets those behind it that would no longer be found move up. */
+function close(words: Int32Array, bucket: number, at: number): void {
+  for (;;) {
+    const donor = words[bucket + LAST] === 0 ? -1 : borrower(words, bucket)
+    if (donor < 0) break
+    words[at] = words[donor]
+    words[at - SLOTS] = words[donor - SLOTS]
+    at = donor
+    bucket = donor & -BUCKET_WORDS
   }
-  segment[gap + 1] = EMPTY
+  let last = bucket + LAST
+  while (words[last] === 0) last--
+  words[at] = words[last]
+  words[at - SLOTS] = words[last - SLOTS]
+  words[last] = 0
+}
+
+/** The place of an entry in the buckets behind a full one that would be in it had it had room, or -1. */
+function borrower(words: Int32Array, full: number): number {
+  let distance = 0
+  for (let bucket = following(full); ; bucket = following(bucket)) {
+    distance += BUCKET_WORDS
+    for (let at = bucket; at < bucket + SLOTS && words[at + SLOTS] !== 0; at++) {
+      if (((bucket - home(words[at])) & (PAGE_WORDS - 1)) >= distance) return at + SLOTS
+    }
+    if (words[bucket + LAST] === 0) return -1
+  }
 }

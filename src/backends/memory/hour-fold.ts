@@ -42,7 +42,7 @@ export class HourFold {
   #take(entry: number): void {
     const counts = this.#counts
     const user = counts.userAt(entry)
-    const words = this.#users.wordsOf(user)
+    const words = this.#users.words
     const at = this.#users.recordOf(user)
     // The count of an entry that is being counted in is still with the user.
     const isCurrent = words[at + HOUR] === this.#hour && words[at + ENTRY] === entry

@@ -31,15 +31,20 @@ export class KeyedHash {
   }
 
   /** 32 bits from a stretch of bytes. O(length). */
-  bytes(bytes: Uint8Array, start: number, end: number): number {
+  bytes(bytes: DataView, start: number, end: number): number {
     const t = this.#tables
     let h = end - start
     let i = start
     for (; i + 4 <= end; i += 4) {
-      h = t[(h ^ bytes[i]) & 255] ^ t[256 | ((h >>> 8 ^ bytes[i + 1]) & 255)] ^
-        t[512 | ((h >>> 16 ^ bytes[i + 2]) & 255)] ^ t[768 | ((h >>> 24 ^ bytes[i + 3]) & 255)]
+      h ^= bytes.getInt32(i, true)
+      h = t[h & 255] ^ t[256 | (h >>> 8 & 255)] ^ t[512 | (h >>> 16 & 255)] ^ t[768 | h >>> 24]
     }
-    for (; i < end; i++) h = t[1024 | ((h ^ bytes[i]) & 255)] ^ (h >>> 8)
+    for (; i < end; i++) h = t[1024 | ((h ^ bytes.getUint8(i)) & 255)] ^ (h >>> 8)
     return t[1280 | (h & 255)] ^ t[1536 | (h >>> 8 & 255)] ^ t[1792 | (h >>> 16 & 255)] ^ t[2048 | h >>> 24]
   }
+}
+
+/** The bytes of an array as a view, of which four can be read at once wherever they begin. */
+export function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }

@@ -78,22 +78,20 @@ export class MinuteWindows {
     return this.#newest
   }
 
-  /** Counts an event. O(1). */
-  count(time: number, type: number): void {
+  /** Counts an event of a user whose latest time was `before`, which is negative for a new one. O(1). */
+  count(time: number, type: number, before: number): void {
     const minute = Math.floor(time / MINUTE)
     this.#minutes.add(minute, type)
     this.#hours.add(Math.floor(minute / 60), type)
     if (time > this.#newest) this.#newest = time
+    // A late event never takes a user back.
+    if (before < minute * MINUTE) this.#moveOn(before, minute)
   }
 
-  /** Moves a user's latest time forward; `before` is negative for a new user. O(1). */
-  see(before: number, time: number): void {
-    const minute = Math.floor(time / MINUTE)
+  /** Counts a user in its new latest minute instead of the one before. */
+  #moveOn(before: number, minute: number): void {
     const old = Math.floor(before / MINUTE)
-    if (before >= 0) {
-      if (minute <= old) return
-      if (this.#lastSeenStamps[old % MINUTES] === old) this.#lastSeen[old % MINUTES]--
-    }
+    if (before >= 0 && this.#lastSeenStamps[old % MINUTES] === old) this.#lastSeen[old % MINUTES]--
     const slot = minute % MINUTES
     if (this.#lastSeenStamps[slot] !== minute) {
       this.#lastSeenStamps[slot] = minute

@@ -2,6 +2,7 @@
  * A slab: a fixed stretch of the event log. Events lie one behind the other with a comma between, so that any run of
  * them is ready to be sent, and columns of type and user hash beside them answer a filter without reading them.
  */
+import { Verdict, type Batch } from '../batch.ts'
 
 const COMMA = 0x2c
 /** No valid event is shorter, so this many bytes an event never leave a slab out of places before it is out of bytes. */
@@ -55,19 +56,35 @@ export class Slab {
     return this.count < this.types.length && this.offsets[this.count] + length + 1 <= this.bytes.length
   }
 
-  /** Takes the place for an event and the comma behind it; its bytes follow by `fill`. */
-  reserve(length: number, type: number, userHash: number): void {
-    this.types[this.count] = type
-    this.userHashes[this.count] = userHash
-    this.offsets[this.count + 1] = this.offsets[this.count] + length + 1
-    this.count++
+  /**
+   * Takes event `from` of a batch, which fits, and those behind it that the log is to take, lie in the batch one byte apart,
+   * and still fit: their bytes in one piece, then the commas between. Returns the index behind the last.
+   */
+  takeRun(batch: Batch, from: number): number {
+    const { verdicts, start, end, types, userHash } = batch
+    const { bytes, offsets } = this
+    const target = offsets[this.count]
+    const shift = target - start[from]
+    const most = Math.min(batch.count, from + this.types.length - this.count)
+    let to = from + 1
+    while (to < most && isTaken(verdicts[to]) && start[to] === end[to - 1] + 1 && end[to] + shift < bytes.length) to++
+    batch.bytes.copy(bytes, target, start[from], end[to - 1])
+    let count = this.count
+    for (let i = from; i < to; i++) {
+      this.types[count] = types[i]
+      this.userHashes[count] = userHash[i]
+      const comma = end[i] + shift
+      bytes[comma] = COMMA
+      offsets[++count] = comma + 1
+    }
+    this.count = count
+    return to
   }
+}
 
-  /** Copies a run of events, one byte apart, over the places reserved last, and puts the commas between them. */
-  fill(target: number, source: Buffer, start: number, end: number): void {
-    source.copy(this.bytes, target, start, end)
-    for (let i = this.count; i > 0 && this.offsets[i] > target; i--) this.bytes[this.offsets[i] - 1] = COMMA
-  }
+/** Whether the log takes events of this verdict. */
+export function isTaken(verdict: number): boolean {
+  return verdict === Verdict.Accepted || verdict === Verdict.Late
 }
 
 function placesOf(size: number): number {

@@ -36,6 +36,8 @@ export class UserActivity {
   readonly #windows: WindowState[]
   readonly #foldFrom: number
   #fold: HourFold | undefined
+  /** The last of the windows' bases: every total holds all of the hours behind it. */
+  #lastBase: number
 
   /** @param foldFrom length from which on an hour may be folded; a test passes its own */
   constructor(users: UserTable, now: number, foldFrom = 4096) {
@@ -45,6 +47,7 @@ export class UserActivity {
       const hour = firstHour(now, WINDOW_MINUTES[name])
       return { minutes: WINDOW_MINUTES[name], base: hour, target: hour, swept: 0, limit: Infinity }
     })
+    this.#lastBase = Math.max(...this.#windows.map(({ base }) => base))
   }
 
   /** Whether the totals of all windows are those of the time that was last set. */
@@ -60,16 +63,12 @@ export class UserActivity {
   /** Counts one event of a user in its hour; the hour is one that the longest window reaches. O(1). */
   count(user: number, time: number): void {
     const hour = Math.floor(time / HOUR_MS)
-    const words = this.#users.wordsOf(user)
+    const words = this.#users.words
     const at = this.#users.recordOf(user)
     if (words[at + HOUR] !== hour) this.#goTo(hour, user, words, at)
     words[at + HOUR_COUNT]++
-    const entry = words[at + ENTRY]
-    for (let w = 0; w <= LONGEST; w++) {
-      const window = this.#windows[w]
-      // In the hour that is being taken off, what is counted on an entry not yet reached will be taken off with it.
-      if (hour > window.base || (hour === window.base && entry >= window.swept && entry < window.limit)) words[at + TOTALS + w]++
-    }
+    if (hour > this.#lastBase) for (let w = 0; w <= LONGEST; w++) words[at + TOTALS + w]++
+    else this.#countWhereHeld(hour, words, at)
     if (time > this.#users.lastSeen(user)) this.#users.setLastSeen(user, time)
   }
 
@@ -87,11 +86,22 @@ export class UserActivity {
         left -= this.#sweep(w, window, left)
       }
     }
+    this.#lastBase = Math.max(...this.#windows.map(({ base }) => base))
     return this.isSettled
   }
 
   get #canFold(): boolean {
     return this.#fold === undefined && this.#windows.every((window) => window.limit === Infinity)
+  }
+
+  /** Counts an event in the totals that hold its hour, which one of them may be about to lose or has lost. */
+  #countWhereHeld(hour: number, words: Uint32Array, at: number): void {
+    const entry = words[at + ENTRY]
+    for (let w = 0; w <= LONGEST; w++) {
+      const window = this.#windows[w]
+      // In the hour that is being taken off, what is counted on an entry not yet reached will be taken off with it.
+      if (hour > window.base || (hour === window.base && entry >= window.swept && entry < window.limit)) words[at + TOTALS + w]++
+    }
   }
 
   /** Begins a user's entry in an hour, after putting down the count of the one it comes from. */
@@ -127,7 +137,7 @@ export class UserActivity {
 
   #takeOff(w: number, hour: number, counts: HourCounts, entry: number): void {
     const user = counts.userAt(entry)
-    const words = this.#users.wordsOf(user)
+    const words = this.#users.words
     const at = this.#users.recordOf(user)
     const isCurrent = words[at + HOUR] === hour && words[at + ENTRY] === entry
     words[at + TOTALS + w] -= isCurrent ? words[at + HOUR_COUNT] : counts.countAt(entry)

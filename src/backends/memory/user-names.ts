@@ -22,11 +22,10 @@ interface SizeClass {
 export class UserNames {
   readonly #classes: SizeClass[] = SIZES.map((size) => ({ size, slotsPerBlock: BLOCK_BYTES / size, blocks: [], free: [], used: 0 }))
 
-  /** Keeps a copy of `bytes[start .. end)` and returns its reference. */
-  add(bytes: Buffer, start: number, end: number): number {
-    const length = end - start
+  /** Keeps a copy of a name and returns its reference. */
+  add(bytes: Uint8Array): number {
     let c = 0
-    while (SIZES[c] < length) c++
+    while (SIZES[c] < bytes.length) c++
     const sizeClass = this.#classes[c]
     let slot = sizeClass.free.pop()
     if (slot === undefined) {
@@ -34,18 +33,13 @@ export class UserNames {
       if (slot % sizeClass.slotsPerBlock === 0) sizeClass.blocks.push(Buffer.allocUnsafeSlow(BLOCK_BYTES))
     }
     const block = sizeClass.blocks[Math.floor(slot / sizeClass.slotsPerBlock)]
-    bytes.copy(block, (slot % sizeClass.slotsPerBlock) * sizeClass.size, start, end)
+    block.set(bytes, (slot % sizeClass.slotsPerBlock) * sizeClass.size)
     return slot * SIZES.length + c
   }
 
   /** Gives a slot back. */
   free(reference: number): void {
     this.#classes[reference % SIZES.length].free.push(Math.floor(reference / SIZES.length))
-  }
-
-  /** Whether the name of this reference, which is as long, is `bytes[start .. end)`. */
-  equals(reference: number, bytes: Uint8Array, start: number, end: number): boolean {
-    return this.get(reference, end - start).equals(bytes.subarray(start, end))
   }
 
   /** The bytes of a name; a view that lasts until the slot is given back. */

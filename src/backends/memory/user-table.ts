@@ -1,18 +1,20 @@
 /**
  * Every user that some window still counts, under a small number. A user is one record of 64 bytes, so that counting an
  * event touches one line of the cache: latest timestamp, totals of the windows, and the name itself where it is short.
- * The table grows by chunks of 16,384 users and never moves one.
+ * Records never move; the table grows by those of 16,384 users at a time.
  */
 import { TIME_WINDOWS } from '../../../schemas/index.ts'
+import type { Batch } from '../batch.ts'
 import { HashIndex } from './hash-index.ts'
-import type { KeyedHash } from './keyed-hash.ts'
+import { viewOf, type KeyedHash } from './keyed-hash.ts'
+import { LineMemory } from './line-memory.ts'
 import { UserNames } from './user-names.ts'
 
 /** Most users that a table can hold. */
 export const MAX_USER_CAPACITY = 60_000_000
 
-const CHUNK_BITS = 14
-const CHUNK_USERS = 1 << CHUNK_BITS
+/** Users by which the table grows. */
+const USERS_TAKEN = 1 << 14
 
 /** 32-bit words of a record, and which of them is what. */
 export const RECORD_WORDS = 16
@@ -28,22 +30,9 @@ const NAME_LENGTH = 8
 /** A reference into the names, or the name's own bytes if there are at most INLINE_BYTES. */
 const NAME = 9
 const INLINE_BYTES = (RECORD_WORDS - NAME) * 4
+const RECORD_BYTES = 4 * RECORD_WORDS
 
 if (TIME_WINDOWS.length > HOUR - TOTALS) throw new RangeError('a record has no room for so many windows')
-
-/** The records of 16,384 users, seen as words, bytes and (for the latest timestamp, in words 0 and 1) doubles. */
-class UserChunk {
-  readonly words: Uint32Array
-  readonly bytes: Buffer
-  readonly lastSeen: Float64Array
-
-  constructor() {
-    const memory = new ArrayBuffer(CHUNK_USERS * RECORD_WORDS * 4)
-    this.words = new Uint32Array(memory)
-    this.bytes = Buffer.from(memory)
-    this.lastSeen = new Float64Array(memory)
-  }
-}
 
 /** See above. */
 export class UserTable {
@@ -51,10 +40,14 @@ export class UserTable {
   readonly #hash: KeyedHash
   readonly #index = new HashIndex()
   readonly #names = new UserNames()
-  readonly #chunks: UserChunk[] = []
   readonly #free: number[] = []
+  readonly #memory = new LineMemory(USERS_TAKEN * RECORD_BYTES)
+  /** The records, seen as words, bytes and (for the latest timestamp, in words 0 and 1) doubles. */
+  #words = new Uint32Array(0)
+  #bytes = new DataView(this.#words.buffer)
+  #lastSeen = new Float64Array(0)
   #used = 0
-  /** What `preload` has read; kept so that the reads are not optimized away. */
+  /** What `lookAhead` has read; kept so that the reads are not optimized away. */
   #preloaded = 0
 
   constructor(capacity: number, hash: KeyedHash) {
@@ -73,31 +66,36 @@ export class UserTable {
     return this.#used
   }
 
+  /** The records; `recordOf` says where each begins. Another array whenever a user has been added. */
+  get words(): Uint32Array {
+    return this.#words
+  }
+
   /** The hash of a user id, keyed as this table's is. */
-  hash(bytes: Uint8Array, start: number, end: number): number {
+  hash(bytes: DataView, start: number, end: number): number {
     return this.#hash.bytes(bytes, start, end)
   }
 
   /**
-   * Looks ahead: brings into the cache what looking for users with these hashes, and counting for them, will read. Makes a
-   * guess at each one's number, which is right but for the rarest of cases; -1 for those who seem not to be known.
+   * Looks ahead: hashes the users of the events `from .. to - 1` of a batch and writes each one's number into it, -1 where
+   * it is not known. Brings into the cache what finding them and counting for them reads; the reads of one do not wait for
+   * those of another, so the memory answers many at a time.
+   * @param bytes those of the batch
    */
-  preload(hashes: Int32Array, guesses: Int32Array, from: number, to: number): void {
-    this.#index.preload(hashes, from, to)
-    let read = 0
+  lookAhead(batch: Batch, bytes: DataView, from: number, to: number): void {
+    const { userHash, userStart, userEnd, user } = batch
+    for (let i = from; i < to; i++) userHash[i] = this.#hash.bytes(bytes, userStart[i], userEnd[i])
+    this.#index.preload(userHash, from, to)
+    // The first number under a hash is its user's but for the rarest of cases.
+    this.#index.firstOfEach(userHash, user, from, to)
+    this.#preload(user, from, to)
     for (let i = from; i < to; i++) {
-      const user = guesses[i] = this.#index.first(hashes[i])
-      if (user >= 0) read ^= this.wordsOf(user)[this.recordOf(user)]
+      if (user[i] >= 0 && !this.#isNamed(user[i], bytes, userStart[i], userEnd[i])) user[i] = this.find(userHash[i], bytes, userStart[i], userEnd[i])
     }
-    this.#preloaded ^= read
   }
 
-  /**
-   * The number of a known user, or -1.
-   * @param guess a number that may be it, whatever has happened since it was
-   */
-  find(hash: number, bytes: Uint8Array, start: number, end: number, guess = -1): number {
-    if (guess >= 0 && this.#isNamed(guess, bytes, start, end)) return guess
+  /** The number of a known user, or -1. */
+  find(hash: number, bytes: DataView, start: number, end: number): number {
     for (let user = this.#index.first(hash); user >= 0; user = this.#index.next(hash)) {
       if (this.#isNamed(user, bytes, start, end)) return user
     }
@@ -105,16 +103,17 @@ export class UserTable {
   }
 
   /** A number for a user that is not known, or -1 at capacity. */
-  add(hash: number, bytes: Buffer, start: number, end: number, capacity = this.capacity): number {
+  add(hash: number, bytes: DataView, start: number, end: number, capacity = this.capacity): number {
     if (this.size >= capacity) return -1
     const user = this.#free.pop() ?? this.#used++
-    if (user >>> CHUNK_BITS === this.#chunks.length) this.#chunks.push(new UserChunk())
-    const words = this.wordsOf(user)
+    if (this.#memory.reach((user + 1) * RECORD_BYTES)) this.#look()
+    const words = this.#words
     const at = this.recordOf(user)
+    const name = new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start)
     words.fill(0, at, at + RECORD_WORDS)
-    words[at + NAME_LENGTH] = end - start
-    if (end - start > INLINE_BYTES) words[at + NAME] = this.#names.add(bytes, start, end)
-    else bytes.copy(this.#chunks[user >>> CHUNK_BITS].bytes, (at + NAME) * 4, start, end)
+    words[at + NAME_LENGTH] = name.length
+    if (name.length > INLINE_BYTES) words[at + NAME] = this.#names.add(name)
+    else new Uint8Array(words.buffer).set(name, (at + NAME) * 4)
     this.setLastSeen(user, -1)
     this.#index.insert(hash, user)
     return user
@@ -123,56 +122,66 @@ export class UserTable {
   /** Forgets a user. */
   remove(user: number): void {
     const name = this.name(user)
-    this.#index.remove(this.#hash.bytes(name, 0, name.length), user)
-    const words = this.wordsOf(user)
+    this.#index.remove(this.#hash.bytes(viewOf(name), 0, name.length), user)
+    const words = this.#words
     const at = this.recordOf(user)
     if (words[at + NAME_LENGTH] > INLINE_BYTES) this.#names.free(words[at + NAME])
     words.fill(0, at, at + RECORD_WORDS)
     this.#free.push(user)
   }
 
-  /** The words among which a user's record lies. */
-  wordsOf(user: number): Uint32Array {
-    return this.#chunks[user >>> CHUNK_BITS].words
-  }
-
-  /** Where among them it begins. */
+  /** Where among the words a user's record begins. */
   recordOf(user: number): number {
-    return (user & (CHUNK_USERS - 1)) * RECORD_WORDS
+    return user * RECORD_WORDS
   }
 
   /** The user's latest timestamp, milliseconds since 1970; -1 before the first. */
   lastSeen(user: number): number {
-    return this.#chunks[user >>> CHUNK_BITS].lastSeen[(user & (CHUNK_USERS - 1)) * (RECORD_WORDS / 2)]
+    return this.#lastSeen[user * (RECORD_WORDS / 2)]
   }
 
   /** Sets the latest timestamp. */
   setLastSeen(user: number, time: number): void {
-    this.#chunks[user >>> CHUNK_BITS].lastSeen[(user & (CHUNK_USERS - 1)) * (RECORD_WORDS / 2)] = time
+    this.#lastSeen[user * (RECORD_WORDS / 2)] = time
   }
 
   /** The user's events in a window; zero for a number that is not in use. */
   total(user: number, window: number): number {
-    return this.wordsOf(user)[this.recordOf(user) + TOTALS + window]
+    return this.#words[this.recordOf(user) + TOTALS + window]
   }
 
-  /** The UTF-8 of a user's id; a view that lasts until the user is forgotten. */
+  /** The UTF-8 of a user's id; a view that lasts until users are added or forgotten. */
   name(user: number): Buffer {
-    const words = this.wordsOf(user)
     const at = this.recordOf(user)
-    const length = words[at + NAME_LENGTH]
-    if (length > INLINE_BYTES) return this.#names.get(words[at + NAME], length)
-    return this.#chunks[user >>> CHUNK_BITS].bytes.subarray((at + NAME) * 4, (at + NAME) * 4 + length)
+    const length = this.#words[at + NAME_LENGTH]
+    if (length > INLINE_BYTES) return this.#names.get(this.#words[at + NAME], length)
+    return Buffer.from(this.#memory.buffer, (at + NAME) * 4, length)
   }
 
-  #isNamed(user: number, bytes: Uint8Array, start: number, end: number): boolean {
-    const chunk = this.#chunks[user >>> CHUNK_BITS]
-    const at = this.recordOf(user)
+  #preload(users: Int32Array, from: number, to: number): void {
+    const words = this.#words
+    let read = 0
+    for (let i = from; i < to; i++) if (users[i] >= 0) read ^= words[users[i] * RECORD_WORDS]
+    this.#preloaded ^= read
+  }
+
+  #isNamed(user: number, bytes: DataView, start: number, end: number): boolean {
+    const at = user * RECORD_WORDS
     const length = end - start
-    if (chunk.words[at + NAME_LENGTH] !== length) return false
-    if (length > INLINE_BYTES) return this.#names.equals(chunk.words[at + NAME], bytes, start, end)
-    const name = (at + NAME) * 4
-    for (let i = 0; i < length; i++) if (chunk.bytes[name + i] !== bytes[start + i]) return false
+    if (this.#words[at + NAME_LENGTH] !== length) return false
+    if (length > INLINE_BYTES) return this.name(user).equals(new Uint8Array(bytes.buffer, bytes.byteOffset + start, length))
+    const own = this.#bytes
+    let place = (at + NAME) * 4
+    let i = start
+    for (; i + 4 <= end; i += 4, place += 4) if (own.getInt32(place) !== bytes.getInt32(i)) return false
+    for (; i < end; i++, place++) if (own.getUint8(place) !== bytes.getUint8(i)) return false
     return true
+  }
+
+  #look(): void {
+    const { buffer } = this.#memory
+    this.#words = new Uint32Array(buffer)
+    this.#bytes = new DataView(buffer)
+    this.#lastSeen = new Float64Array(buffer)
   }
 }

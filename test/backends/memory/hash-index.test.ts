@@ -13,7 +13,7 @@ function mixed(value: number): number {
   return Math.imul(x ^ x >>> 16, 0x45d9f3b)
 }
 
-t.test('grows by segments and finds everything, removes exactly what it is told', async (t) => {
+t.test('grows by pages and finds everything, removes exactly what it is told', async (t) => {
   const index = new HashIndex()
   const count = 200_000
   for (let i = 0; i < count; i++) index.insert(mixed(i), i)
@@ -31,7 +31,7 @@ t.test('grows by segments and finds everything, removes exactly what it is told'
   t.equal(found, count)
 })
 
-t.test('its segments do not all grow at the same time', async (t) => {
+t.test('its pages do not all split at the same time', async (t) => {
   const index = new HashIndex()
   for (let i = 0; i < 300_000; i++) index.insert(mixed(i), i)
   let growths = 0
@@ -46,6 +46,26 @@ t.test('its segments do not all grow at the same time', async (t) => {
   }
   t.ok(growths > 20, `${growths} times within a growth by a third`)
   t.ok(most < bytes / 16, `${most} of ${bytes} bytes at a time`)
+})
+
+t.test('takes as much memory an entry whenever one looks', async (t) => {
+  const index = new HashIndex()
+  for (let i = 0; i < 1_000_000; i++) {
+    index.insert(mixed(i), i)
+    if (i >= 250_000 && i % 10_000 === 0 && Math.abs(index.byteLength / index.size - 14.4) > 0.7) t.fail(`${index.byteLength / index.size} bytes at ${i}`)
+  }
+})
+
+t.test('splits whose buckets borrow keep every entry', async (t) => {
+  // A tenth of the buckets get half of the entries.
+  const uneven = (value: number): number => value % 2 === 0 ? mixed(value) : mixed(value) & -1024 | value % 102
+  const index = new HashIndex()
+  const count = 50_000
+  for (let i = 0; i < count; i++) index.insert(uneven(i), i)
+  for (let i = 0; i < count; i += 3) index.remove(uneven(i), i)
+  let wrong = 0
+  for (let i = 0; i < count; i++) if (holds(index, uneven(i), i) !== (i % 3 !== 0)) wrong++
+  t.equal(wrong, 0)
 })
 
 t.test('steady coming and going does not grow it', async (t) => {
@@ -81,8 +101,8 @@ t.test('looking ahead changes nothing', async (t) => {
 })
 
 t.test('behaves as a set whatever is done to it', async (t) => {
-  // Few different hashes, at both ends of a segment and so near that all run into each other, and round the end.
-  const clashing = (value: number): number => [0x03fffffd, 0x03fffffe, 0x03ffffff, 0x03800000, 0x03800001, -1, -2][value % 7]
+  // Few different hashes, for the buckets at both ends of a page, so that these are full and borrow from each other.
+  const clashing = (value: number): number => [0x3ff, 0x400003ff, -1, 0x3fe, 0, 1, 0x40000000][value % 7]
   fc.assert(fc.property(fc.array(fc.tuple(fc.boolean(), fc.nat(60)), { maxLength: 300 }), (steps) => {
     const index = new HashIndex()
     const model = new Set<number>()

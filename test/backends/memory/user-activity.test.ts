@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { TIME_WINDOWS, WINDOW_MINUTES } from '../../../schemas/index.ts'
-import { KeyedHash } from '../../../src/backends/memory/keyed-hash.ts'
+import { KeyedHash, viewOf } from '../../../src/backends/memory/keyed-hash.ts'
 import { topUsers } from '../../../src/backends/memory/top-users.ts'
 import { UserActivity, firstHour } from '../../../src/backends/memory/user-activity.ts'
 import { UserTable } from '../../../src/backends/memory/user-table.ts'
@@ -17,10 +17,10 @@ class Rig {
   }
 
   count(name: string, time: number): void {
-    const bytes = Buffer.from(name)
-    const hash = this.table.hash(bytes, 0, bytes.length)
-    const known = this.table.find(hash, bytes, 0, bytes.length)
-    this.activity.count(known >= 0 ? known : this.table.add(hash, bytes, 0, bytes.length), time)
+    const bytes = viewOf(Buffer.from(name))
+    const hash = this.table.hash(bytes, 0, bytes.byteLength)
+    const known = this.table.find(hash, bytes, 0, bytes.byteLength)
+    this.activity.count(known >= 0 ? known : this.table.add(hash, bytes, 0, bytes.byteLength), time)
   }
 
   /** Lets everything settle in pieces of `budget` entries. */

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { KeyedHash } from '../../../src/backends/memory/keyed-hash.ts'
+import { KeyedHash, viewOf } from '../../../src/backends/memory/keyed-hash.ts'
+import { Batch } from '../../../src/backends/batch.ts'
 import { MAX_USER_CAPACITY, UserTable } from '../../../src/backends/memory/user-table.ts'
 
 class Rig {
@@ -10,15 +11,32 @@ class Rig {
     this.table = new UserTable(capacity, new KeyedHash())
   }
 
-  find(name: string, guess = -1): number {
-    const bytes = Buffer.from(`..${name}..`)
-    const end = bytes.length - 2
-    return this.table.find(this.table.hash(bytes, 2, end), bytes, 2, end, guess)
+  find(name: string): number {
+    const bytes = viewOf(Buffer.from(`..${name}..`))
+    const end = bytes.byteLength - 2
+    return this.table.find(this.table.hash(bytes, 2, end), bytes, 2, end)
+  }
+
+  /** What looking ahead at a batch of these users finds out, an event before them left out. */
+  lookAhead(names: readonly string[]): number[] {
+    const batch = new Batch()
+    batch.bytes = Buffer.from(`.${names.join('')}.`)
+    let at = 1
+    for (const name of ['.', ...names]) {
+      batch.reserve()
+      batch.userStart[batch.count] = at
+      if (batch.count > 0) at += Buffer.byteLength(name)
+      batch.userEnd[batch.count++] = at
+    }
+    batch.user.fill(7)
+    this.table.lookAhead(batch, viewOf(batch.bytes), 1, batch.count)
+    if (batch.user[0] !== 7) throw new Error('it looked at another event')
+    return [...batch.user.subarray(1, batch.count)]
   }
 
   add(name: string): number {
-    const bytes = Buffer.from(name)
-    return this.table.add(this.table.hash(bytes, 0, bytes.length), bytes, 0, bytes.length)
+    const bytes = viewOf(Buffer.from(name))
+    return this.table.add(this.table.hash(bytes, 0, bytes.byteLength), bytes, 0, bytes.byteLength)
   }
 }
 
@@ -50,7 +68,9 @@ t.test('behaves as a map whatever is done to it', async (t) => {
     const rig = new Rig(20)
     const model = new Map<string, number>()
     for (const [add, name] of steps) {
-      for (let guess = -1; guess < rig.table.limit; guess++) if (rig.find(name, guess) !== (model.get(name) ?? -1)) return false
+      if (rig.find(name) !== (model.get(name) ?? -1)) return false
+      const others = [...model.keys(), 'd']
+      if (rig.lookAhead([...others, name]).join() !== [...others, name].map((each) => model.get(each) ?? -1).join()) return false
       if (add && !model.has(name) && model.size < 20) model.set(name, rig.add(name))
       if (!add && model.has(name)) {
         rig.table.remove(model.get(name)!)
@@ -63,13 +83,19 @@ t.test('behaves as a map whatever is done to it', async (t) => {
   t.pass('no difference found')
 })
 
-t.test('looking ahead guesses who they are', async (t) => {
-  const rig = new Rig(100)
-  const users = ['ada', 'bob', 'cyd'].map((name) => rig.add(name))
-  const hashes = Int32Array.from(['x', 'cyd', 'ada', 'y'], (name) => rig.table.hash(Buffer.from(name), 0, name.length))
-  const guesses = new Int32Array(4).fill(7)
-  rig.table.preload(hashes, guesses, 1, 4)
-  t.same([...guesses], [7, users[2], users[0], -1])
+t.test('users whose hashes are the same are kept apart', async (t) => {
+  const table = new UserTable(100, new KeyedHash((tables) => tables.fill(0)))
+  const bytes = viewOf(Buffer.from('adabobcyd'))
+  const users = [0, 3, 6].map((start) => table.add(table.hash(bytes, start, start + 3), bytes, start, start + 3))
+  const batch = new Batch()
+  batch.count = 3
+  batch.userStart.set([6, 0, 3])
+  batch.userEnd.set([9, 3, 6])
+  table.lookAhead(batch, bytes, 0, 3)
+  t.same([...batch.user.subarray(0, 3)], [users[2], users[0], users[1]])
+  table.remove(users[0])
+  t.equal(table.find(0, bytes, 0, 3), -1)
+  t.equal(table.find(0, bytes, 3, 6), users[1])
 })
 
 t.test('grows over several chunks', async (t) => {
