@@ -49,8 +49,7 @@ export class Batch {
   index: Uint32Array
   /** One `Verdict` an event, written by the backend. */
   verdicts: Uint8Array
-  /** Keyed hashes of the event id and of the user id; a backend's own, for whatever it needs them. */
-  idHash: Int32Array
+  /** Keyed hash of the user id; a backend's own, for whatever it needs it. */
   userHash: Int32Array
   /** The user's number, or a guess at it; a backend's own, too. */
   user: Int32Array
@@ -65,7 +64,6 @@ export class Batch {
     this.userEnd = new Uint32Array(capacity)
     this.index = new Uint32Array(capacity)
     this.verdicts = new Uint8Array(capacity)
-    this.idHash = new Int32Array(capacity)
     this.userHash = new Int32Array(capacity)
     this.user = new Int32Array(capacity)
   }
@@ -89,7 +87,6 @@ export class Batch {
     larger.userEnd.set(this.userEnd)
     larger.index.set(this.index)
     larger.verdicts.set(this.verdicts)
-    larger.idHash.set(this.idHash)
     larger.userHash.set(this.userHash)
     larger.user.set(this.user)
     const { count, bytes } = this

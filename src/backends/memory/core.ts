@@ -8,7 +8,7 @@ import {
 import type { Clock } from '../backend.ts'
 import { Verdict, type Batch } from '../batch.ts'
 import { CoreClock } from './core-clock.ts'
-import { DedupIndex, HORIZON_MINUTES } from './dedup-index.ts'
+import { DedupIndex, HORIZON_MINUTES, STRIDE } from './dedup-index.ts'
 import { EventLog } from './event-log.ts'
 import { KeyedHash, viewOf } from './keyed-hash.ts'
 import { MinuteWindows } from './minute-windows.ts'
@@ -21,9 +21,6 @@ const HOUR = 3_600_000
 
 /** Ids and hour entries that one call may clear away beside its work, at the least: well under a millisecond. */
 const UPKEEP = 2048
-
-/** Events that are looked ahead at together: what they need of the ids and users fits the processor's cache. */
-const STRIDE = 256
 
 /** How much a core may hold. */
 export interface Capacities {
@@ -63,7 +60,7 @@ export class MemoryCore {
 
   constructor(clock: Clock, capacities: Capacities) {
     this.#clock = new CoreClock(clock)
-    this.#dedup = new DedupIndex(capacities.dedupCapacity, new KeyedHash())
+    this.#dedup = new DedupIndex(capacities.dedupCapacity)
     this.#users = new UserTable(capacities.userCapacity, new KeyedHash())
     this.#activity = new UserActivity(this.#users, this.#clock.now())
     this.log = new EventLog(capacities.logBytes, (user) => {
@@ -84,8 +81,6 @@ export class MemoryCore {
     for (let from = 0; from < batch.count; from += STRIDE) {
       const to = Math.min(from + STRIDE, batch.count)
       const hasRoom = this.#makeRoom(to - from)
-      this.#dedup.lookAhead(batch, from, to)
-      // Before it is looked for users, which would push what was fetched for the ids out of the cache again.
       if (hasRoom) this.#dedup.claim(batch, from, to)
       this.#users.lookAhead(batch, bytes, from, to)
       if (hasRoom) {
@@ -106,18 +101,20 @@ export class MemoryCore {
     this.upkeep(batch.count)
     const bytes = viewOf(batch.bytes)
     const claim: Claim = { count: 0, waits: false, end: 0, users: [] }
-    for (let i = 0; i < batch.count; i++) {
-      if (i % STRIDE === 0) {
-        const to = Math.min(i + STRIDE, batch.count)
-        this.#makeRoom(to - i)
-        this.#dedup.lookAhead(batch, i, to)
-        this.#users.lookAhead(batch, bytes, i, to)
-      }
-      if (this.#claim(batch, bytes, i)) {
-        claim.count++
-        if (batch.times[i] >= this.#reach && this.#users.lastSeen(batch.user[i]) < 0) claim.users.push(batch.user[i])
-      } else if (batch.verdicts[i] === Verdict.Duplicate && this.isPending(batch, i)) {
-        claim.waits = true
+    for (let from = 0; from < batch.count; from += STRIDE) {
+      const to = Math.min(from + STRIDE, batch.count)
+      const hasRoom = this.#makeRoom(to - from)
+      if (hasRoom) this.#dedup.claim(batch, from, to)
+      this.#users.lookAhead(batch, bytes, from, to)
+      for (let i = from; i < to; i++) {
+        if (hasRoom ? batch.verdicts[i] === Verdict.Accepted : this.#claim(batch, bytes, i)) {
+          claim.count++
+          if (batch.times[i] < this.#reach) continue
+          if (batch.user[i] < 0) batch.user[i] = this.#enter(batch, bytes, i, Infinity)
+          if (this.#users.lastSeen(batch.user[i]) < 0) claim.users.push(batch.user[i])
+        } else if (batch.verdicts[i] === Verdict.Duplicate && this.isPending(batch, i)) {
+          claim.waits = true
+        }
       }
     }
     claim.end = this.#dedup.next
@@ -161,7 +158,6 @@ export class MemoryCore {
     this.upkeep(batch.count)
     for (let from = 0; from < batch.count; from += STRIDE) {
       const to = Math.min(from + STRIDE, batch.count)
-      this.#dedup.lookAhead(batch, from, to)
       this.#dedup.claim(batch, from, to)
     }
     batch.verdicts.fill(Verdict.Accepted, 0, batch.count)
@@ -257,7 +253,7 @@ export class MemoryCore {
 
   /** Claims the id of event `i` and finds its user, or writes the verdict that says why not. */
   #claim(batch: Batch, bytes: DataView, i: number): boolean {
-    if (this.#dedup.has(batch.idHash[i], batch.ids, i * 4)) {
+    if (this.#dedup.has(batch.ids, i * 4)) {
       batch.verdicts[i] = Verdict.Duplicate
       return false
     }
@@ -268,7 +264,7 @@ export class MemoryCore {
         return false
       }
     }
-    this.#dedup.add(batch.idHash[i], batch.ids, i * 4)
+    this.#dedup.add(batch.ids, i * 4)
     batch.verdicts[i] = Verdict.Accepted
     return true
   }
@@ -324,7 +320,7 @@ export class MemoryCore {
   }
 
   #sequenceOf(batch: Batch, i: number): number {
-    return this.#dedup.sequenceOf(this.#dedup.hash(batch.ids, i * 4), batch.ids, i * 4)
+    return this.#dedup.sequenceOf(batch.ids, i * 4)
   }
 
   #wouldEnter(batch: Batch, i: number, newUsers: Set<string>): boolean {

@@ -5,7 +5,6 @@
  */
 import { Verdict, type Batch } from '../batch.ts'
 import { HashIndex } from './hash-index.ts'
-import type { KeyedHash } from './keyed-hash.ts'
 
 const MINUTE = 60_000
 
@@ -20,8 +19,8 @@ const RING = 2 ** 26
 const CHUNK_BITS = 15
 const CHUNK_IDS = 1 << CHUNK_BITS
 
-/** Ids that are freed together, so that the index can look ahead. */
-const STRIDE = 256
+/** Most ids that are claimed or freed together, so that the index can look ahead. */
+export const STRIDE = 256
 
 /** When a stretch of ids arrived, by both clocks, in whole minutes. */
 interface Arrival {
@@ -34,7 +33,6 @@ interface Arrival {
 /** See above. Every id has a sequence number, counted from 0 in order of arrival. */
 export class DedupIndex {
   readonly capacity: number
-  readonly #hash: KeyedHash
   readonly #index = new HashIndex()
   readonly #chunks: (Uint32Array | undefined)[] = new Array(RING / CHUNK_IDS)
   #spare: Uint32Array | undefined
@@ -52,13 +50,10 @@ export class DedupIndex {
   #tail = 0
   #wall = 0
   #monotonic = 0
-  /** The hashes of the ids that are about to be freed. */
-  readonly #doomed = new Int32Array(STRIDE)
 
-  constructor(capacity: number, hash: KeyedHash) {
+  constructor(capacity: number) {
     if (!(capacity >= 1 && capacity <= MAX_DEDUP_CAPACITY)) throw new RangeError(`capacity must be 1 to ${MAX_DEDUP_CAPACITY}`)
     this.capacity = capacity
-    this.#hash = hash
   }
 
   /** Ids that count as known. */
@@ -103,53 +98,68 @@ export class DedupIndex {
     return this.#head
   }
 
-  /** The hash of the id at `ids[at .. at + 3]`, which the methods below take beside it. */
-  hash(ids: Uint32Array, at: number): number {
-    return this.#hash.words(ids, at)
-  }
-
-  /** Looks ahead: hashes the ids of the events `from .. to - 1` of a batch and brings into the cache what looking for them reads. */
-  lookAhead({ ids, idHash }: Batch, from: number, to: number): void {
-    for (let i = from; i < to; i++) idHash[i] = this.#hash.words(ids, i * 4)
-    this.#index.preload(idHash, from, to)
-  }
-
-  /** Adds the ids of the events `from .. to - 1` that are not known; says in the verdicts, Accepted or Duplicate, which were. */
-  claim({ ids, idHash, verdicts }: Batch, from: number, to: number): void {
-    for (let i = from; i < to; i++) {
-      if (this.#index.first(idHash[i]) >= 0 && this.#find(idHash[i], ids, i * 4) >= 0) {
-        verdicts[i] = Verdict.Duplicate
+  /** Adds the ids of the events `from .. to - 1` that are not known, a STRIDE at the most; says in the verdicts, Accepted or Duplicate, which were. */
+  claim({ ids, verdicts }: Batch, from: number, to: number): void {
+    this.#index.lookAhead(ids, from, to)
+    /** The event whose id was taken over first by the index. */
+    let base = from
+    let i = from
+    while (i < to) {
+      const place = this.#head % RING
+      const most = Math.min(to - i, this.capacity - this.#head + this.#tail, CHUNK_IDS - place % CHUNK_IDS)
+      const end = base + this.#index.claim(i - base, i - base + most, place)
+      this.#write(ids, i, end)
+      verdicts.fill(Verdict.Accepted, i, end)
+      if (end - i === most && most > 0) {
+        i = end
+        continue
+      }
+      // Either there is an id with this one's hash, or none can come without another's being forgotten.
+      i = end
+      const hash = this.#index.hashAt(i - base)
+      if (this.#find(hash, ids, i * 4) >= 0) {
+        verdicts[i++] = Verdict.Duplicate
       } else {
-        this.add(idHash[i], ids, i * 4)
-        verdicts[i] = Verdict.Accepted
+        const isFull = this.#head - this.#tail >= this.capacity
+        this.#add(hash, ids, i * 4)
+        verdicts[i++] = Verdict.Accepted
+        if (!isFull) continue
+        base = i
+        this.#index.lookAhead(ids, base, to)
       }
     }
   }
 
   /** Whether an id is known. */
-  has(hash: number, ids: Uint32Array, at: number): boolean {
-    return this.#find(hash, ids, at) >= 0
+  has(ids: Uint32Array, at: number): boolean {
+    return this.#find(this.#index.hashOf(ids, at), ids, at) >= 0
   }
 
   /** The sequence number of an id, or -1. */
-  sequenceOf(hash: number, ids: Uint32Array, at: number): number {
-    const place = this.#find(hash, ids, at)
+  sequenceOf(ids: Uint32Array, at: number): number {
+    const place = this.#find(this.#index.hashOf(ids, at), ids, at)
     return place < 0 ? -1 : this.#sequenceAt(place)
   }
 
   /** Adds an id that is not known. At capacity the oldest makes room. */
-  add(hash: number, ids: Uint32Array, at: number): void {
+  add(ids: Uint32Array, at: number): void {
+    this.#add(this.#index.hashOf(ids, at), ids, at)
+  }
+
+  #add(hash: number, ids: Uint32Array, at: number): void {
     if (this.#head - this.#tail >= this.capacity) this.#makeRoom()
+    this.#index.insert(hash, this.#head % RING)
+    this.#write(ids, at / 4, at / 4 + 1)
+  }
+
+  /** Puts the ids `from .. to - 1` into the ring, all in one chunk, as the newest. */
+  #write(ids: Uint32Array, from: number, to: number): void {
+    if (from === to) return
     if (!this.#isStamped) this.#stamp()
     const place = this.#head % RING
     const chunk = this.#chunks[place >>> CHUNK_BITS] ??= this.#newChunk()
-    const slot = (place & (CHUNK_IDS - 1)) * 4
-    chunk[slot] = ids[at]
-    chunk[slot + 1] = ids[at + 1]
-    chunk[slot + 2] = ids[at + 2]
-    chunk[slot + 3] = ids[at + 3]
-    this.#head++
-    this.#index.insert(hash, place)
+    chunk.set(ids.subarray(from * 4, to * 4), (place & (CHUNK_IDS - 1)) * 4)
+    this.#head += to - from
   }
 
   /** Lets a new stretch of ids begin, unless the last one has the same time. */
@@ -185,7 +195,7 @@ export class DedupIndex {
   }
 
   #hashAt(place: number): number {
-    return this.#hash.words(this.#chunks[place >>> CHUNK_BITS]!, (place & (CHUNK_IDS - 1)) * 4)
+    return this.#index.hashOf(this.#chunks[place >>> CHUNK_BITS]!, (place & (CHUNK_IDS - 1)) * 4)
   }
 
   /** The sequence number of the id that lies at a place of the ring. */
@@ -213,13 +223,17 @@ export class DedupIndex {
 
   /** Frees the room of the oldest ids, at most a STRIDE of them. */
   #free(count: number): void {
-    for (let i = 0; i < count; i++) this.#doomed[i] = this.#hashAt((this.#tail + i) % RING)
-    this.#index.preload(this.#doomed, 0, count)
-    for (let i = 0; i < count; i++) {
-      const place = this.#tail++ % RING
-      this.#index.remove(this.#doomed[i], place)
-      if ((place & (CHUNK_IDS - 1)) !== CHUNK_IDS - 1) continue
-      this.#spare = this.#chunks[place >>> CHUNK_BITS]
+    for (let left = count; left > 0;) {
+      const place = this.#tail % RING
+      const chunk = this.#chunks[place >>> CHUNK_BITS]!
+      const first = place & (CHUNK_IDS - 1)
+      const now = Math.min(left, CHUNK_IDS - first)
+      this.#index.lookAhead(chunk, first, first + now)
+      for (let i = 0; i < now; i++) this.#index.remove(this.#index.hashAt(i), place + i)
+      this.#tail += now
+      left -= now
+      if (first + now < CHUNK_IDS) continue
+      this.#spare = chunk
       this.#chunks[place >>> CHUNK_BITS] = undefined
     }
   }

@@ -4,13 +4,6 @@
  * and grows only by being copied, which takes its time, and the system's for so many new pages.
  */
 
-/** As much as is used of it; the types of Node have none. */
-interface GrowingMemory {
-  readonly buffer: ArrayBuffer
-  grow(pages: number): number
-}
-declare const WebAssembly: { Memory: new (size: { initial: number, maximum: number }) => GrowingMemory }
-
 const PAGE_BYTES = 1 << 16
 
 /** Most bytes that one such memory can have. */
@@ -18,7 +11,7 @@ export const MAX_LINE_MEMORY_BYTES = 2 ** 32
 
 /** See above. What has not been used yet is zero, and takes address space alone. */
 export class LineMemory {
-  readonly #memory: GrowingMemory
+  readonly #memory: WebAssembly.Memory
   /** Pages by which it grows at the least, since the buffer changes each time. */
   readonly #step: number
 

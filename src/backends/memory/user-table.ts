@@ -85,7 +85,6 @@ export class UserTable {
   lookAhead(batch: Batch, bytes: DataView, from: number, to: number): void {
     const { userHash, userStart, userEnd, user } = batch
     for (let i = from; i < to; i++) userHash[i] = this.#hash.bytes(bytes, userStart[i], userEnd[i])
-    this.#index.preload(userHash, from, to)
     // The first number under a hash is its user's but for the rarest of cases.
     this.#index.firstOfEach(userHash, user, from, to)
     this.#preload(user, from, to)

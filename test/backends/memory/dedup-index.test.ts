@@ -1,6 +1,5 @@
 import t from 'tap'
 import { DedupIndex, HORIZON_MINUTES, MAX_DEDUP_CAPACITY } from '../../../src/backends/memory/dedup-index.ts'
-import { KeyedHash } from '../../../src/backends/memory/keyed-hash.ts'
 
 const MINUTE = 60_000
 const HORIZON = HORIZON_MINUTES * MINUTE
@@ -10,18 +9,18 @@ function idOf(n: number): Uint32Array {
 }
 
 function knows(index: DedupIndex, n: number): boolean {
-  return index.has(index.hash(idOf(n), 0), idOf(n), 0)
+  return index.has(idOf(n), 0)
 }
 
 /** Adds an id unless it is known; says whether it was new. */
 function take(index: DedupIndex, n: number): boolean {
   if (knows(index, n)) return false
-  index.add(index.hash(idOf(n), 0), idOf(n), 0)
+  index.add(idOf(n), 0)
   return true
 }
 
 t.test('300,000 ids over several chunks: each known once, at most 32 bytes an id', async (t) => {
-  const index = new DedupIndex(1_000_000, new KeyedHash())
+  const index = new DedupIndex(1_000_000)
   const count = 300_000
   let added = 0
   for (let n = 0; n < count; n++) if (take(index, n)) added++
@@ -32,7 +31,7 @@ t.test('300,000 ids over several chunks: each known once, at most 32 bytes an id
 })
 
 t.test('forgets a minute at a time, and frees room within its budget', async (t) => {
-  const index = new DedupIndex(1_000_000, new KeyedHash())
+  const index = new DedupIndex(1_000_000)
   index.advance(0, 0, 0)
   for (let n = 0; n < 100_000; n++) take(index, n)
   index.advance(MINUTE, MINUTE, 0)
@@ -52,7 +51,7 @@ t.test('forgets a minute at a time, and frees room within its budget', async (t)
 
 t.test('one hand of the clock alone forgets nothing', async (t) => {
   for (const [wall, monotonic] of [[3 * HORIZON, 0], [0, 3 * HORIZON]]) {
-    const index = new DedupIndex(10, new KeyedHash())
+    const index = new DedupIndex(10)
     index.advance(0, 0, 10)
     take(index, 1)
     index.advance(wall, monotonic, 10)
@@ -62,7 +61,7 @@ t.test('one hand of the clock alone forgets nothing', async (t) => {
 })
 
 t.test('at capacity the oldest goes first and the horizon tells', async (t) => {
-  const index = new DedupIndex(100, new KeyedHash())
+  const index = new DedupIndex(100)
   t.equal(index.horizonMinutes, HORIZON_MINUTES)
   for (let n = 0; n < 150; n++) {
     index.advance(n * MINUTE, n * MINUTE, 10)
@@ -78,7 +77,7 @@ t.test('at capacity the oldest goes first and the horizon tells', async (t) => {
 
 t.test('a large one lets go of a few at once', async (t) => {
   const capacity = 200_000
-  const index = new DedupIndex(capacity, new KeyedHash())
+  const index = new DedupIndex(capacity)
   for (let n = 0; n < 2 * capacity; n++) {
     take(index, n)
     if (index.size > capacity || (n >= capacity && index.size < capacity - 3)) t.fail(`${index.size} ids after ${n}`)
@@ -89,7 +88,7 @@ t.test('a large one lets go of a few at once', async (t) => {
 })
 
 t.test('what is over makes room before what is not', async (t) => {
-  const index = new DedupIndex(3, new KeyedHash())
+  const index = new DedupIndex(3)
   index.advance(0, 0, 0)
   take(index, 1)
   take(index, 2)
@@ -100,7 +99,7 @@ t.test('what is over makes room before what is not', async (t) => {
 })
 
 t.test('the ring of chunks is walked round', async (t) => {
-  const index = new DedupIndex(70_000, new KeyedHash())
+  const index = new DedupIndex(70_000)
   for (let n = 0; n < 400_000; n++) take(index, n)
   t.equal(index.size, 70_000)
   t.ok(knows(index, 399_999) && knows(index, 330_000) && !knows(index, 329_999))
@@ -108,5 +107,5 @@ t.test('the ring of chunks is walked round', async (t) => {
 })
 
 t.test('refuses a capacity that it cannot hold', async (t) => {
-  for (const capacity of [0, NaN, MAX_DEDUP_CAPACITY + 1]) t.throws(() => new DedupIndex(capacity, new KeyedHash()), RangeError)
+  for (const capacity of [0, NaN, MAX_DEDUP_CAPACITY + 1]) t.throws(() => new DedupIndex(capacity), RangeError)
 })

@@ -16,14 +16,12 @@ t.test('two instances differ', async (t) => {
   t.ok(new Set(hashes).size > 1)
 })
 
-t.test('spreads counters and times evenly over buckets', async (t) => {
+t.test('spreads counters evenly over buckets', async (t) => {
   const hash = new KeyedHash()
-  const byWord = new Uint32Array(256)
-  const byText = new Uint32Array(256)
+  const buckets = new Uint32Array(256)
   for (let i = 0; i < 65_536; i++) {
-    byWord[hash.words(Uint32Array.of(0x0190_0000, 0x7000_0000 | i >>> 8, 0x8000_0000, i), 0) & 255]++
     const text = Buffer.from(`user-${i}`)
-    byText[hash.bytes(viewOf(text), 0, text.length) >>> 24]++
+    buckets[hash.bytes(viewOf(text), 0, text.length) >>> 24]++
   }
-  for (const buckets of [byWord, byText]) t.ok(Math.max(...buckets) < 512 && Math.min(...buckets) > 100, `${Math.min(...buckets)} to ${Math.max(...buckets)} of 256`)
+  t.ok(Math.max(...buckets) < 512 && Math.min(...buckets) > 100, `${Math.min(...buckets)} to ${Math.max(...buckets)} of 256`)
 })

@@ -1,0 +1,88 @@
+/**
+ * A hash index from keys to small numbers, 8 bytes a slot: the whole 32-bit hash of a key beside its number, so that growing
+ * reads no key and a search reads the slots alone until it has all but found what it looks for. It keeps no keys; whoever
+ * owns them compares them. Compiled to WebAssembly, where the eight slots of a bucket are compared in two steps.
+ */
+import { numberIn, put, search, searchBehind, take } from './bucket'
+import { HASHES, IDS, NUMBERS, SECRET } from './memory'
+import { count, hasRoom, homeOf, split } from './pages'
+
+export { MOST_KEYS, SECRET, IDS, HASHES, NUMBERS } from './memory'
+export { begin, pageCount, size } from './pages'
+
+/** The slot where the search under way stands. */
+let found: usize = 0
+/** What looking ahead has read; kept so that the reads are not optimized away. */
+export let read: u32 = 0
+
+/** The first number under a hash, or -1. Numbers of other keys come up too, if their keys have the same 32 bits. */
+export function first(hash: u32): i32 {
+  found = search(homeOf(hash), hash)
+  return found === 0 ? -1 : numberIn(found) - 1
+}
+
+/** The next number under the hash that `first` was asked for, or -1; nothing has changed in between. */
+export function next(hash: u32): i32 {
+  found = searchBehind(found, hash)
+  return found === 0 ? -1 : numberIn(found) - 1
+}
+
+/** Adds a number, from 0 to 2^31 - 2. */
+export function insert(hash: u32, number: u32): void {
+  let home = homeOf(hash)
+  if (!hasRoom(home)) {
+    split(home)
+    home = homeOf(hash)
+  }
+  put(home, hash, number + 1)
+  count(home, 1)
+}
+
+/** Takes out exactly this number; nothing happens where it is not held. */
+export function remove(hash: u32, number: u32): void {
+  const home = homeOf(hash)
+  if (take(home, number + 1)) count(home, -1)
+}
+
+/**
+ * Hashes the first `ids` ids that were handed over. Multilinear hashing, strongly universal: without knowing the secret
+ * nobody can make ids collide. (Lemire and Kaser, "Strongly universal string hashing is fast", 2014)
+ */
+export function hashIds(ids: u32): void {
+  const secret0 = load<u64>(SECRET)
+  const secret1 = load<u64>(SECRET, 8)
+  const secret2 = load<u64>(SECRET, 16)
+  const secret3 = load<u64>(SECRET, 24)
+  const secret4 = load<u64>(SECRET, 32)
+  for (let i: usize = 0; i < ids; i++) {
+    const id = IDS + 16 * i
+    const sum = secret0 + secret1 * load<u32>(id) + secret2 * load<u32>(id, 4) + secret3 * load<u32>(id, 8) + secret4 * load<u32>(id, 12)
+    store<u32>(HASHES + 4 * i, <u32>(sum >> 32))
+  }
+}
+
+/**
+ * Reads the buckets where the first `hashes` hashes belong, for nothing but to have them in the cache. None of the reads waits
+ * for another, as searches would, so the memory answers many at a time.
+ */
+export function lookAhead(hashes: u32): void {
+  for (let i: usize = 0; i < hashes; i++) read ^= load<u32>(homeOf(load<u32>(HASHES + 4 * i)))
+}
+
+/** Writes the first number under each of the first `hashes` hashes, or -1. */
+export function firstOfEach(hashes: u32): void {
+  for (let i: usize = 0; i < hashes; i++) store<i32>(NUMBERS + 4 * i, first(load<u32>(HASHES + 4 * i)))
+}
+
+/**
+ * Adds consecutive numbers, the first of them `number`, under the hashes `from .. to - 1`, until one comes under which there is
+ * a number already. Returns where that is, or `to`.
+ */
+export function claim(from: u32, to: u32, number: u32): u32 {
+  for (let i = from; i < to; i++) {
+    const hash = load<u32>(HASHES + 4 * <usize>i)
+    if (search(homeOf(hash), hash) !== 0) return i
+    insert(hash, number + i - from)
+  }
+  return to
+}

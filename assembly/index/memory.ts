@@ -1,0 +1,23 @@
+/**
+ * What lies where in the memory of a hash index. The first part is for host and index to hand things over; the pages begin
+ * behind it. What is not used yet takes address space alone.
+ */
+
+/** Most keys that are handed over at a time. */
+export const MOST_KEYS: u32 = 256
+/** Five random 64-bit numbers, by which ids are hashed. */
+export const SECRET: usize = 1024
+/** Ids, four words each. */
+export const IDS: usize = 4096
+/** Hashes, and the numbers that are found under them. */
+export const HASHES: usize = IDS + 16 * MOST_KEYS
+export const NUMBERS: usize = HASHES + 4 * MOST_KEYS
+
+/** Where the entries of a page wait that splits. */
+export const WAITING: usize = 1 << 16
+/** How many entries are in each page, 16 bits each. */
+export const SIZES: usize = 2 << 16
+/** The page of each share of the hashes, 16 bits each. */
+export const SHARES: usize = 4 << 16
+/** The pages. */
+export const PAGES: usize = 8 << 16
