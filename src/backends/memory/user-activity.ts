@@ -33,6 +33,11 @@ export function firstHour(now: number, minutes: number): number {
 export class UserActivity {
   readonly #users: UserTable
   readonly #hours = new Map<number, HourCounts>()
+  /** Two hours that were looked for last, and their counts: around the full hour, events go to and fro between two. */
+  #hour = NaN
+  #counts: HourCounts | undefined
+  #otherHour = NaN
+  #otherCounts: HourCounts | undefined
   readonly #windows: WindowState[]
   readonly #foldFrom: number
   #fold: HourFold | undefined
@@ -106,13 +111,31 @@ export class UserActivity {
 
   /** Begins a user's entry in an hour, after putting down the count of the one it comes from. */
   #goTo(hour: number, user: number, words: Uint32Array, at: number): void {
-    this.#hours.get(words[at + HOUR])?.set(words[at + ENTRY], words[at + HOUR_COUNT])
-    let counts = this.#hours.get(hour)
+    this.#countsOf(words[at + HOUR])?.set(words[at + ENTRY], words[at + HOUR_COUNT])
+    let counts = this.#countsOf(hour)
     if (counts === undefined) this.#hours.set(hour, counts = new HourCounts())
     else if (counts.length >= Math.max(this.#foldFrom, this.#users.size * 2) && this.#canFold) this.#fold = new HourFold(hour, counts, this.#users)
     words[at + HOUR] = hour
     words[at + ENTRY] = counts.append(user)
     words[at + HOUR_COUNT] = 0
+  }
+
+  #countsOf(hour: number): HourCounts | undefined {
+    if (hour === this.#hour) return this.#counts
+    if (hour === this.#otherHour) return this.#otherCounts
+    const counts = this.#hours.get(hour)
+    if (counts === undefined) return undefined
+    this.#otherHour = this.#hour
+    this.#otherCounts = this.#counts
+    this.#hour = hour
+    return this.#counts = counts
+  }
+
+  /** Lets go of an hour that no window reaches. */
+  #drop(hour: number): void {
+    this.#hours.delete(hour)
+    this.#hour = this.#otherHour = NaN
+    this.#counts = this.#otherCounts = undefined
   }
 
   /** Takes off some entries of a window's base hour; returns what that used of the budget, at least 1. */
@@ -127,7 +150,7 @@ export class UserActivity {
       if (end < window.limit) return end - begin
     }
     const used = window.swept - begin + 1
-    if (w === LONGEST) this.#hours.delete(window.base)
+    if (w === LONGEST) this.#drop(window.base)
     // Hours without entries cost nothing, so a long silence is skipped at once.
     window.base = counts === undefined ? this.#nextHour(window) : window.base + 1
     window.swept = 0

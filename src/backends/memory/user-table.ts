@@ -46,7 +46,9 @@ export class UserTable {
   #words = new Uint32Array(0)
   #bytes = new DataView(this.#words.buffer)
   #lastSeen = new Float64Array(0)
+  /** Numbers that were ever in use, and users that there are now. */
   #used = 0
+  #size = 0
   /** What `lookAhead` has read; kept so that the reads are not optimized away. */
   #preloaded = 0
 
@@ -58,7 +60,7 @@ export class UserTable {
 
   /** Users known. */
   get size(): number {
-    return this.#index.size
+    return this.#size
   }
 
   /** One past the highest number ever in use. */
@@ -103,7 +105,7 @@ export class UserTable {
 
   /** A number for a user that is not known, or -1 at capacity. */
   add(hash: number, bytes: DataView, start: number, end: number, capacity = this.capacity): number {
-    if (this.size >= capacity) return -1
+    if (this.#size >= capacity) return -1
     const user = this.#free.pop() ?? this.#used++
     if (this.#memory.reach((user + 1) * RECORD_BYTES)) this.#look()
     const words = this.#words
@@ -115,6 +117,7 @@ export class UserTable {
     else new Uint8Array(words.buffer).set(name, (at + NAME) * 4)
     this.setLastSeen(user, -1)
     this.#index.insert(hash, user)
+    this.#size++
     return user
   }
 
@@ -127,6 +130,7 @@ export class UserTable {
     if (words[at + NAME_LENGTH] > INLINE_BYTES) this.#names.free(words[at + NAME])
     words.fill(0, at, at + RECORD_WORDS)
     this.#free.push(user)
+    this.#size--
   }
 
   /** Where among the words a user's record begins. */
