@@ -35,8 +35,8 @@ function rowsOf(batch: number, samples: Map<string, Sample[]>): Row[] {
     '× parse': median(ratios(rates(name), rates('parse'))),
     '× plain': median(ratios(rates(name), rates('plain'))),
     'p10 ms': median(quick(name)),
-    'p50 ms': median(all.map((sample) => sample.medianMilliseconds)),
-    'parse p10 ÷': median(ratios(quick('parse'), quick(name))),
+    'p10 × parse': median(ratios(quick('parse'), quick(name))),
+    'p10 × plain': median(ratios(quick('plain'), quick(name))),
     'CPU µs/event': median(all.map((sample) => sample.cpuMicroseconds)),
     'resident MiB': Math.round(median(all.map((sample) => sample.residentMib)))
   }))

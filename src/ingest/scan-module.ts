@@ -1,5 +1,5 @@
 /**
- * The compiled scan, made from `assembly/` by `npm run scan`: loads it, tells it what the schema says, and gives its memory
+ * The compiled scan, made from `assembly/scan/` by `npm run wasm`: loads it, tells it what the schema says, and gives its memory
  * as the columns and the stretch that it is.
  */
 import { readFileSync } from 'node:fs'
@@ -13,7 +13,7 @@ const PROPERTY_KEYS = ['page', 'amount', 'product_id', '__proto__']
 /** Types with longer names are left to the plain path: a token has sixteen bytes. */
 const LONGEST_TOKEN = 16
 
-/** What `assembly/scan.ts` does; see there. */
+/** What `assembly/scan/scan.ts` does; see there. */
 export interface ScanFunctions {
   run(at: number, stop: number, isLast: boolean, layout: number, latest: number, index: number, shift: number, room: number): number
   runEnd(): number
@@ -22,7 +22,7 @@ export interface ScanFunctions {
   setLimits(eventBytes: number, userIdLength: number, propertiesDepth: number, types: number): void
 }
 
-/** The addresses and sizes of `assembly/memory.ts`. */
+/** The addresses and sizes of `assembly/scan/memory.ts`. */
 type Constant = 'MOST_EVENTS' | 'STRETCH_BYTES' | 'PADDING_BYTES' | 'TOKEN_BYTES' | 'MASK' | 'LENGTH' | 'MOST_TYPES' | 'DEEPEST' |
   'FIELDS' | 'TYPES' | 'PROPERTIES' | 'IDS' | 'TIMES' | 'STARTS' | 'ENDS' | 'USER_STARTS' | 'USER_ENDS' | 'INDICES' | 'EVENT_TYPES' | 'STRETCH'
 

@@ -1,6 +1,6 @@
 /**
  * The fast way of events into a batch: over the bytes of a body, without a string or an object being made. The scan itself
- * is in `assembly/`; here it is lent the body a stretch at a time, and what it finds goes into the batch. Whatever it does
+ * is in `assembly/scan/`; here it is lent the body a stretch at a time, and what it finds goes into the batch. Whatever it does
  * not know to the letter it leaves to the plain path.
  */
 import { EVENT_MAX_BYTES } from '../../schemas/index.ts'

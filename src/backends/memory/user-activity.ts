@@ -128,7 +128,8 @@ export class UserActivity {
     this.#otherHour = this.#hour
     this.#otherCounts = this.#counts
     this.#hour = hour
-    return this.#counts = counts
+    this.#counts = counts
+    return counts
   }
 
   /** Lets go of an hour that no window reaches. */
