@@ -79,6 +79,7 @@ class BodyReader {
     } else if (this.#scan(i, Layout.Items, 1) === Place.Behind) {
       i = this.#scanner.end
     } else {
+      // Or there is another event behind a comma, and the place of the comma is what is wrong.
       i = this.#value(i, end, 0)
     }
     i = skipSpace(body, i, end)

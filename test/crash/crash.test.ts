@@ -5,9 +5,9 @@ import { runCrashes } from './crash-run.ts'
 
 const KILLS = 50
 
-t.setTimeout(115_000)
+t.setTimeout(290_000)
 
-t.test('SIGKILL at random moments: every acknowledged event is there once, nothing twice [STORE-1] [DEDUP-3]', { timeout: 110_000 }, async (t) => {
+t.test('SIGKILL at random moments: every acknowledged event is there once, nothing twice [STORE-1] [DEDUP-3]', { timeout: 280_000 }, async (t) => {
   const result = await runCrashes({ server: join(import.meta.dirname, 'crash-server.ts'), directory: makeFolder(t), kills: KILLS })
   t.comment(result)
   t.equal(result.kills, KILLS)

@@ -5,6 +5,7 @@ import t from 'tap'
 import { createLogger } from '../../src/logger.ts'
 import { ReplayGate } from '../backends/journal/replay-gate.ts'
 import { Journal, makeFolder } from '../backends/journal/rig.ts'
+import { TestClock } from '../backends/test-clock.ts'
 import { anEvent, checkProblem, LogLines, post, startApp } from '../harness.ts'
 
 const SERVER = join(import.meta.dirname, '..', '..', 'src', 'server.ts')
@@ -37,7 +38,7 @@ t.test('STORE=journal keeps events in DATA_DIR', async (t) => {
 
 t.test('not ready until everything has been read, and says how far it is', async (t) => {
   const directory = makeFolder(t)
-  const journal = await Journal.open(t, directory)
+  const journal = await Journal.open(t, directory, { clock: new TestClock(Date.now()) })
   for (let i = 0; i < 12; i++) await journal.send(...journal.events(5000))
   await journal.close()
   const log = new LogLines()
