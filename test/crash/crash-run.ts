@@ -27,6 +27,8 @@ export interface CrashOptions {
   server: string
   directory: string
   kills: number
+  /** Ends the run after the kill under way, however many there have been. */
+  signal?: AbortSignal
   /** Called after each kill. */
   progress?: (kills: number, state: CrashResult) => void
 }
@@ -48,9 +50,9 @@ export interface CrashResult {
 }
 
 /** Runs the test. Throws at the first thing that is not as it must be. */
-export async function runCrashes({ server, directory, kills, progress }: CrashOptions): Promise<CrashResult> {
+export async function runCrashes({ server, directory, kills, signal, progress }: CrashOptions): Promise<CrashResult> {
   const run = new CrashRun(server, directory)
-  while (run.result.kills < kills) {
+  while (run.result.kills < kills && signal?.aborted !== true) {
     await run.cycle()
     progress?.(run.result.kills, run.result)
   }
