@@ -13,6 +13,7 @@ const flags = readFlags({
   rounds: 7,
   requests: 2000,
   ids: 20_000_000,
+  passes: 1,
   parts: 'latency,memory,pauses'
 })
 const parts = flags.parts.split(',')
@@ -31,6 +32,6 @@ if (parts.includes('memory')) {
   results.print('Memory of ids', await rowsFrom('id-memory.ts', ['--ids', String(flags.ids)]))
 }
 if (parts.includes('pauses')) {
-  results.print('How long the core keeps the event loop at a time', await rowsFrom('pauses.ts', ['--ids', String(flags.ids), '--users', String(flags.users)]))
+  results.print('How long the core keeps the event loop at a time', await rowsFrom('pauses.ts', ['--ids', String(flags.ids), '--users', String(flags.users), '--passes', String(flags.passes)]))
 }
 results.save()
