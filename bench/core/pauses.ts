@@ -32,27 +32,27 @@ class Phase {
   readonly #cpu = createHistogram()
   readonly #quickest: Float64Array
   #collection = 0
-  #idsHeld = 0
+  /** Ids that the core holds at its end. */
+  idsHeld = 0
 
   constructor(turns: number) {
     this.#quickest = new Float64Array(turns).fill(Infinity)
   }
 
   /** Does the work of every turn, once. */
-  async pass(core: Core, prepare: () => () => unknown): Promise<void> {
+  async pass(prepare: () => () => unknown): Promise<void> {
     longestCollection = 0
     for (let i = 0; i < this.#quickest.length; i++) {
       const wall = await this.#time(prepare())
       this.#quickest[i] = Math.min(this.#quickest[i], wall)
     }
     this.#collection = Math.max(this.#collection, longestCollection)
-    this.#idsHeld = core.idsHeld
   }
 
   row(phase: string): Row {
     return {
       phase,
-      'ids at its end': this.#idsHeld,
+      'ids at its end': this.idsHeld,
       turns: this.#quickest.length,
       'median, ms': this.#wall.percentile(50) / 1000,
       'p99.9, ms': this.#wall.percentile(99.9) / 1000,
@@ -89,23 +89,21 @@ class Core {
 
   readonly #ingest = createIngest({ store: this.#store, maxEvents: batch })
 
-  get idsHeld(): number {
-    return this.#store.health().ids
-  }
-
   /** Takes a batch in each turn, so many milliseconds apart. */
   async take(phase: Phase, step: number): Promise<void> {
-    await phase.pass(this, () => {
+    await phase.pass(() => {
       this.#clock.advance(step)
       const body = bodies.make(this.#clock.wall())
       return () => this.#ingest(body, 'json')
     })
+    phase.idsHeld = this.#store.health().ids
   }
 
-  /** Lets the time of all ids end at once, and gives the upkeep its turns. */
+  /** Lets the time of all ids end at once, and gives the upkeep as many turns as it took batches to bring them. */
   async expire(phase: Phase): Promise<void> {
     this.#clock.advance(HORIZON + 2 * 60_000)
-    await phase.pass(this, () => () => this.#store.maintain())
+    await phase.pass(() => () => this.#store.maintain())
+    phase.idsHeld = this.#store.health().ids
   }
 }
 
