@@ -60,9 +60,7 @@ t.test('keys of prototypes are keys', async (t) => {
 t.test('as deep as the reader goes, and in time', async (t) => {
   const deep = render(nested(999, scalar('1')))
   t.equal(JSON.stringify(parseJson(`{"\\u0061":${deep}}`)), `{"a":${deep}}`)
-  // Texts with many backslashes, quotes and spaces, which must not be read over and over.
-  const texts = ['\\n'.repeat(16_000), '\\"'.repeat(16_000), '\\\\'.repeat(16_000), `\\"${' '.repeat(32_000)}`, ('\\"' + ' '.repeat(100)).repeat(320)]
-  const before = process.cpuUsage()
-  for (const text of texts) t.equal(parseJson(`["${text}"]`) as string[] + '', JSON.parse(`"${text}"`))
-  t.ok(process.cpuUsage(before).user < 1_000_000, 'five texts of 32 KiB take well under a second of processor time')
+  // Texts with many backslashes, quotes and spaces, so long that one that read them over and over would not come to an end.
+  const texts = ['\\n'.repeat(500_000), '\\"'.repeat(500_000), '\\\\'.repeat(500_000), `\\"${' '.repeat(1_000_000)}`, ('\\"' + ' '.repeat(100)).repeat(10_000)]
+  for (const text of texts) t.ok(parseJson(`["${text}"]`) as string[] + '' === JSON.parse(`"${text}"`))
 })
