@@ -32,36 +32,29 @@ export function isDigit(byte: u8): bool {
 
 /** The first byte from `at` on that does not stand for itself in a string: a quote, a backslash or a control character. */
 export function plainEnd(at: usize): usize {
-  let i = at
-  let special = notPlain(v128.load(i))
-  while (!v128.any_true(special)) {
-    i += 16
-    special = notPlain(v128.load(i))
-  }
-  return i + ctz(i8x16.bitmask(special))
+  return endOfRange(at, 0xff)
 }
 
 /** The first byte from `at` on that is not printable ASCII, or is a quote or a backslash. */
 export function printableEnd(at: usize): usize {
+  return endOfRange(at, 0x7e)
+}
+
+/** The first byte from `at` on that is not from a space to `last`, or is a quote or a backslash. */
+function endOfRange(at: usize, last: u8): usize {
+  const width = i8x16.splat(last - SPACE)
   let i = at
-  let special = notPrintable(v128.load(i))
+  let special = isSpecial(v128.load(i), width)
   while (!v128.any_true(special)) {
     i += 16
-    special = notPrintable(v128.load(i))
+    special = isSpecial(v128.load(i), width)
   }
   return i + ctz(i8x16.bitmask(special))
 }
 
-function notPlain(bytes: v128): v128 {
-  return v128.or(isMark(bytes), i8x16.lt_u(bytes, i8x16.splat(SPACE)))
-}
-
-function notPrintable(bytes: v128): v128 {
-  return v128.or(isMark(bytes), i8x16.gt_u(i8x16.sub(bytes, i8x16.splat(SPACE)), i8x16.splat(0x7e - SPACE)))
-}
-
-function isMark(bytes: v128): v128 {
-  return v128.or(i8x16.eq(bytes, i8x16.splat(QUOTE)), i8x16.eq(bytes, i8x16.splat(BACKSLASH)))
+function isSpecial(bytes: v128, width: v128): v128 {
+  const isMark = v128.or(i8x16.eq(bytes, i8x16.splat(QUOTE)), i8x16.eq(bytes, i8x16.splat(BACKSLASH)))
+  return v128.or(isMark, i8x16.gt_u(i8x16.sub(bytes, i8x16.splat(SPACE)), width))
 }
 
 /** The first byte from `at` on that is none of JSON's white space. */

@@ -9,12 +9,13 @@ import type { Clock } from '../backend.ts'
 import { Verdict, type Batch } from '../batch.ts'
 import { CoreClock } from './core-clock.ts'
 import { DedupIndex, HORIZON_MINUTES, STRIDE } from './dedup-index.ts'
+import { dryRun } from './dry-run.ts'
 import { EventLog } from './event-log.ts'
 import { KeyedHash, viewOf } from './keyed-hash.ts'
 import { MinuteWindows } from './minute-windows.ts'
 import { instant, series, summarize, windowBounds } from './summaries.ts'
-import { topUsers } from './top-users.ts'
 import { UserActivity } from './user-activity.ts'
+import { userCounts } from './user-counts.ts'
 import { UserTable } from './user-table.ts'
 
 const HOUR = 3_600_000
@@ -166,27 +167,11 @@ export class MemoryCore {
     if (logged) this.log.append(batch, this.#now)
   }
 
-  /** Writes the verdicts that `append` would, and changes nothing. [ING-4] */
+  /** Writes the verdicts that `append` would, and keeps nothing of the batch. [ING-4] */
   check(batch: Batch): void {
     this.upkeep(0)
-    const seen = new Set<string>()
-    const newUsers = new Set<string>()
-    for (let i = 0; i < batch.count; i++) {
-      const id = batch.ids.subarray(i * 4, i * 4 + 4).join()
-      if (seen.has(id) || this.#sequenceOf(batch, i) >= 0) {
-        batch.verdicts[i] = Verdict.Duplicate
-        continue
-      }
-      if (batch.times[i] < this.#reach) {
-        batch.verdicts[i] = Verdict.Late
-      } else if (this.#wouldEnter(batch, i, newUsers)) {
-        batch.verdicts[i] = Verdict.Accepted
-      } else {
-        batch.verdicts[i] = Verdict.UserCapacity
-        continue
-      }
-      seen.add(id)
-    }
+    this.#makeRoom(batch.count)
+    dryRun(batch, this.#dedup, this.#users, this.#reach)
   }
 
   /** A summary as of now. */
@@ -204,20 +189,9 @@ export class MemoryCore {
   users(window: TimeWindow, limit: number, named: readonly string[] | undefined): UserCounts | undefined {
     const now = this.upkeep(4 * UPKEEP)
     if (!this.#activity.isSettled) return undefined
-    const w = TIME_WINDOWS.indexOf(window)
-    const ranked = named === undefined
-      ? topUsers(this.#users, w, limit).map(({ user, total }) => ({ user_id: this.#users.name(user).toString(), total, user }))
-      : named.map((name) => this.#lookUp(w, name))
-    return {
-      time_window: window,
-      from: instant(this.#activity.firstHourOf(w) * HOUR),
-      to: instant(windowBounds(this.#windows, window, now).to),
-      users: ranked.map(({ user_id, total, user }) => ({
-        user_id,
-        total_events: total,
-        last_seen: total === 0 ? null : instant(this.#users.lastSeen(user))
-      }))
-    }
+    const from = this.#activity.firstHourOf(TIME_WINDOWS.indexOf(window)) * HOUR
+    const { to } = windowBounds(this.#windows, window, now)
+    return userCounts(this.#users, window, { from, to }, named ?? limit)
   }
 
   /** What the core says of itself. */
@@ -321,23 +295,5 @@ export class MemoryCore {
 
   #sequenceOf(batch: Batch, i: number): number {
     return this.#dedup.sequenceOf(batch.ids, i * 4)
-  }
-
-  #wouldEnter(batch: Batch, i: number, newUsers: Set<string>): boolean {
-    const { bytes, userStart, userEnd } = batch
-    const view = viewOf(bytes)
-    const hash = this.#users.hash(view, userStart[i], userEnd[i])
-    if (this.#users.find(hash, view, userStart[i], userEnd[i]) >= 0) return true
-    this.#makeRoom(1)
-    const name = bytes.toString('utf8', userStart[i], userEnd[i])
-    if (!newUsers.has(name) && this.#users.size + newUsers.size >= this.#users.capacity) return false
-    newUsers.add(name)
-    return true
-  }
-
-  #lookUp(window: number, name: string): { user_id: string, total: number, user: number } {
-    const bytes = viewOf(Buffer.from(name))
-    const user = this.#users.find(this.#users.hash(bytes, 0, bytes.byteLength), bytes, 0, bytes.byteLength)
-    return { user_id: name, user, total: user < 0 ? 0 : this.#users.total(user, window) }
   }
 }

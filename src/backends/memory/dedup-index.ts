@@ -101,31 +101,26 @@ export class DedupIndex {
   /** Adds the ids of the events `from .. to - 1` that are not known, a STRIDE at the most; says in the verdicts, Accepted or Duplicate, which were. */
   claim({ ids, verdicts }: Batch, from: number, to: number): void {
     this.#index.lookAhead(ids, from, to)
-    /** The event whose id was taken over first by the index. */
-    let base = from
     let i = from
     while (i < to) {
+      const room = this.capacity - this.#head + this.#tail
       const place = this.#head % RING
-      const most = Math.min(to - i, this.capacity - this.#head + this.#tail, CHUNK_IDS - place % CHUNK_IDS)
-      const end = base + this.#index.claim(i - base, i - base + most, place)
+      const most = Math.min(to, i + room, i + CHUNK_IDS - place % CHUNK_IDS)
+      const end = this.#index.claim(i, most, place)
       this.#write(ids, i, end)
       verdicts.fill(Verdict.Accepted, i, end)
-      if (end - i === most && most > 0) {
-        i = end
-        continue
-      }
-      // Either there is an id with this one's hash, or none can come without another's being forgotten.
       i = end
-      const hash = this.#index.hashAt(i - base)
+      if (i === most && room > 0) continue
+      // Either there is an id with this one's hash, or none can come without another's being forgotten.
+      const hash = this.#index.hashAt(i)
       if (this.#find(hash, ids, i * 4) >= 0) {
         verdicts[i++] = Verdict.Duplicate
-      } else {
-        const isFull = this.#head - this.#tail >= this.capacity
+      } else if (room > 0) {
         this.#add(hash, ids, i * 4)
         verdicts[i++] = Verdict.Accepted
-        if (!isFull) continue
-        base = i
-        this.#index.lookAhead(ids, base, to)
+      } else {
+        this.#makeRoom()
+        this.#index.lookAhead(ids, i, to)
       }
     }
   }
@@ -229,7 +224,7 @@ export class DedupIndex {
       const first = place & (CHUNK_IDS - 1)
       const now = Math.min(left, CHUNK_IDS - first)
       this.#index.lookAhead(chunk, first, first + now)
-      for (let i = 0; i < now; i++) this.#index.remove(this.#index.hashAt(i), place + i)
+      for (let i = 0; i < now; i++) this.#index.remove(this.#index.hashAt(first + i), place + i)
       this.#tail += now
       left -= now
       if (first + now < CHUNK_IDS) continue

@@ -39,6 +39,8 @@ export class HashIndex {
   #ids!: Uint32Array
   #hashes!: Int32Array
   #numbers!: Int32Array
+  /** Which of the owner's ids is the first of those that were taken over. */
+  #from = 0
 
   /** @param fill fills an array with random numbers; a test passes its own */
   constructor(fill: (secret: Uint8Array) => void = randomFillSync) {
@@ -106,14 +108,15 @@ export class HashIndex {
 
   /** Takes over the ids `from .. to - 1`, hashes them, and fetches what searching for them reads. */
   lookAhead(ids: Uint32Array, from: number, to: number): void {
+    this.#from = from
     this.#ids.set(ids.subarray(from * 4, to * 4))
     this.#index.hashIds(to - from)
     this.#index.lookAhead(to - from)
   }
 
-  /** The hash of the `i`-th id that was taken over last. */
+  /** The hash of the id `i`, one of those that were taken over last. */
   hashAt(i: number): number {
-    return this.#hashes[i]
+    return this.#hashes[i - this.#from]
   }
 
   /**
@@ -121,9 +124,9 @@ export class HashIndex {
    * comes under whose hash there is a number already. Returns where that is, or `to`.
    */
   claim(from: number, to: number, number: number): number {
-    const end = this.#index.claim(from, to, number)
+    const end = this.#index.claim(from - this.#from, to - this.#from, number)
     this.#refresh()
-    return end
+    return end + this.#from
   }
 
   /** Growing has emptied the arrays. */

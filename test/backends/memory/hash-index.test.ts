@@ -115,8 +115,8 @@ t.test('ids are claimed in their order, up to one that clashes', async (t) => {
     const known = new Set(before)
     const clash = keys.findIndex((key) => known.size === known.add(key).size)
     const wanted = clash < 0 ? keys.length : clash
-    if (index.claim(0, keys.length, number) !== wanted || index.size !== before.length + wanted) return false
-    const hashes = keys.map((_, i) => index.hashAt(i))
+    if (index.claim(1, keys.length + 1, number) !== wanted + 1 || index.size !== before.length + wanted) return false
+    const hashes = keys.map((_, i) => index.hashAt(i + 1))
     return keys.every((key, i) => hashes[i] === hashOf(key) && (i >= wanted || holds(index, hashes[i], number + i)))
   }))
   const index = new HashIndex()
