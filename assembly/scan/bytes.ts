@@ -2,8 +2,10 @@
 import { LENGTH, MASK } from './memory'
 
 export const QUOTE: u8 = 0x22
+export const PLUS: u8 = 0x2b
 export const COMMA: u8 = 0x2c
 export const HYPHEN: u8 = 0x2d
+export const POINT: u8 = 0x2e
 export const COLON: u8 = 0x3a
 export const BACKSLASH: u8 = 0x5c
 export const OPEN_BRACKET: u8 = 0x5b
@@ -28,6 +30,22 @@ export function lengthOf(token: usize): u32 {
 /** Whether a byte is a decimal digit. */
 export function isDigit(byte: u8): bool {
   return byte - 0x30 <= <u8>9
+}
+
+/** Whether so many bytes are decimal digits. */
+export function areDigits(at: usize, count: u32): bool {
+  for (let i = at; i < at + count; i++) if (!isDigit(load<u8>(i))) return false
+  return true
+}
+
+/** What a digit stands for. */
+export function digit(at: usize): i32 {
+  return <i32>load<u8>(at) - 0x30
+}
+
+/** What two digits stand for. */
+export function twoDigits(at: usize): i32 {
+  return digit(at) * 10 + digit(at + 1)
 }
 
 /** The first byte from `at` on that does not stand for itself in a string: a quote, a backslash or a control character. */

@@ -1,14 +1,14 @@
 /**
- * Reads one event that is written just as it will be kept. Whatever the scan does not know to the letter (escapes in keys or
- * ids, unusual numbers, unknown or repeated fields, bytes beyond ASCII in a user id) it leaves to the host. Functions take
- * the address where something begins and return the one behind it, or 0 for what is left to the host.
+ * Reads one event that is written just as it will be kept, but for its timestamp. Whatever the scan does not know to the letter
+ * (escapes in keys or ids, unusual numbers, unknown or repeated fields, bytes beyond ASCII in a user id) it leaves to the host.
+ * Functions take the address where something begins and return the one behind it, or 0 for what is left to the host.
  */
 import { CLOSE_BRACE, COMMA, isAt, lengthOf, OPEN_BRACE, printableEnd, QUOTE } from './bytes'
 import { readEventId } from './event-id'
 import { eventMaxBytes, typeCount, userIdMaxLength } from './limits'
 import { ENDS, EVENT_TYPES, FIELDS, IDS, STARTS, TIMES, TOKEN_BYTES, TYPES, USER_ENDS, USER_STARTS } from './memory'
 import { readProperties } from './properties'
-import { readTimestamp } from './timestamp'
+import { readTimestamp, timestampEnd } from './timestamp'
 
 /** The fields of an event, in the order of their tokens. */
 const EVENT_ID: u32 = 0
@@ -54,7 +54,7 @@ export function readEvent(at: usize, slot: u32, latest: f64, shift: i32): usize 
         // NaN fails both comparisons.
         if (!(time >= 0 && time <= latest)) return 0
         store<f64>(TIMES + 8 * slot, time)
-        i += 26
+        i = timestampEnd
         break
       }
       default:

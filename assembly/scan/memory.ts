@@ -42,3 +42,6 @@ export const EVENT_TYPES: usize = INDICES + 4 * MOST_EVENTS
 
 /** The stretch. */
 export const STRETCH: usize = EVENT_TYPES + MOST_EVENTS
+
+/** Events of the stretch that are written anew; each grows by five bytes at the most, the one between it and the next included. */
+export const TRANSCRIPT: usize = STRETCH + STRETCH_BYTES + PADDING_BYTES

@@ -3,7 +3,9 @@
  * types of the typed keys. Functions take the address where something begins and return the one behind it, or 0 for what
  * is left to the host.
  */
-import { BACKSLASH, CLOSE_BRACE, CLOSE_BRACKET, COLON, COMMA, isAt, isDigit, lengthOf, OPEN_BRACE, OPEN_BRACKET, plainEnd, QUOTE } from './bytes'
+import {
+  BACKSLASH, CLOSE_BRACE, CLOSE_BRACKET, COLON, COMMA, HYPHEN, isAt, isDigit, lengthOf, OPEN_BRACE, OPEN_BRACKET, plainEnd, POINT, QUOTE
+} from './bytes'
 import { propertiesMaxDepth } from './limits'
 import { KEYS, MOST_KEYS, PROPERTIES, TOKEN_BYTES } from './memory'
 
@@ -114,11 +116,11 @@ function readEscape(at: usize): usize {
 
 /** A number of at most 20 characters without an exponent; any such is finite. */
 function readNumber(at: usize): usize {
-  let i = load<u8>(at) === 0x2d ? at + 1 : at
+  let i = load<u8>(at) === HYPHEN ? at + 1 : at
   const whole = i
   while (isDigit(load<u8>(i))) i++
   if (i === whole || (load<u8>(whole) === 0x30 && i > whole + 1)) return 0
-  if (load<u8>(i) === 0x2e) {
+  if (load<u8>(i) === POINT) {
     const fraction = ++i
     while (isDigit(load<u8>(i))) i++
     if (i === fraction) return 0

@@ -9,9 +9,12 @@ import { forgetLoweredIds, loweredIds } from './event-id'
 import { eventMaxBytes } from './limits'
 import { INDICES, MOST_EVENTS } from './memory'
 import { closeUp, spacedEnd } from './spaces'
+import { KEPT_BYTES, timestampEnd, timestampStart } from './timestamp'
+import { beginTranscript, transcribe } from './transcript'
 
 export { setLimits } from './limits'
 export * from './memory'
+export { transcriptBytes } from './transcript'
 
 /** Events are the items of an array, or one a line. */
 const LINES: u32 = 1
@@ -43,9 +46,13 @@ export function hasAltered(): bool {
  * @param latest latest timestamp that is allowed, in milliseconds since 1970
  * @param index number of the first event in its request
  * @param shift what makes an address the offset that the host knows
+ * @param transcriptShift the same for events that are written anew
  */
-export function run(at: usize, stop: usize, isLast: bool, layout: u32, latest: f64, index: u32, shift: i32, room: u32): u32 {
+export function run(
+  at: usize, stop: usize, isLast: bool, layout: u32, latest: f64, index: u32, shift: i32, transcriptShift: i32, room: u32
+): u32 {
   const most = min(room, MOST_EVENTS)
+  beginTranscript()
   altered = false
   atEvent = true
   end = at
@@ -62,6 +69,7 @@ export function run(at: usize, stop: usize, isLast: bool, layout: u32, latest: f
     let i = layout === LINES ? lineEnd(behind, stop, isLast) : skipSpace(behind)
     if (i === 0) return count
     if (loweredIds) altered = true
+    if (timestampEnd - timestampStart !== KEPT_BYTES) transcribe(count, shift, transcriptShift)
     store<u32>(INDICES + 4 * count, index + count)
     if (layout === LINES) {
       end = skipSpace(i)

@@ -7,9 +7,10 @@ import { EVENT_TYPES } from '../../schemas/index.ts'
 
 /**
  * How the events of a body are laid out: minified as `JSON.stringify` does it, as an array, a single object or one a
- * line; or an array with a space behind each comma and colon, as Python's `json.dumps` does it.
+ * line; or an array as Python writes it, whose `json.dumps` puts a space behind each comma and colon, and whose `isoformat`
+ * has microseconds and an offset.
  */
-export const FORMS = ['array', 'object', 'ndjson', 'spaced'] as const
+export const FORMS = ['array', 'object', 'ndjson', 'python'] as const
 export type Form = (typeof FORMS)[number]
 
 /** What bodies are made of. */
@@ -26,7 +27,7 @@ const VARIETY = 4096
 
 const ID = '00000000-0000-4000-8000-000000000000'
 const USER = 'user-0000000'
-const TIME = '2000-01-01T00:00:00.000Z'
+const TIME = '2000-01-01T00:00:00.000'
 const MINUTE_LENGTH = '2000-01-01T00:00:'.length
 /** Where the 16 bytes of an id lie in its text. */
 const ID_BYTES = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34]
@@ -106,13 +107,13 @@ function writeDigits(target: Buffer, end: number, digits: number, value: number)
 }
 
 function makeTemplate(batch: number, form: Form): Template {
-  const separator = form === 'ndjson' ? '\n' : form === 'spaced' ? ', ' : ','
-  const [opening, closing] = form === 'array' || form === 'spaced' ? ['[', ']'] : ['', '']
+  const separator = form === 'ndjson' ? '\n' : form === 'python' ? ', ' : ','
+  const [opening, closing] = form === 'array' || form === 'python' ? ['[', ']'] : ['', '']
   const template: Template = { bytes: Buffer.alloc(0), ids: [], users: [], times: [] }
   let text = opening
   for (let i = 0; i < batch; i++) {
     if (i > 0) text += separator
-    const event = form === 'spaced' ? spaced(makeEvent()) : JSON.stringify(makeEvent())
+    const event = form === 'python' ? spaced(makeEvent(`${TIME}042+00:00`)) : JSON.stringify(makeEvent(`${TIME}Z`))
     template.ids.push(text.length + event.indexOf(ID))
     template.users.push(text.length + event.indexOf(USER))
     template.times.push(text.length + event.indexOf(TIME))
@@ -129,10 +130,10 @@ function spaced(event: object): string {
 const below = (limit: number) => Math.floor(Math.random() * limit)
 
 /** One event of a shop: mostly views, some clicks, few purchases, fewer sign-ups. */
-function makeEvent() {
+function makeEvent(timestamp: string) {
   const dice = Math.random()
   const type = EVENT_TYPES[dice < 0.6 ? 0 : dice < 0.85 ? 1 : dice < 0.95 ? 2 : 3]
-  return { event_id: ID, user_id: USER, event_type: type, timestamp: TIME, properties: PROPERTIES[type]() }
+  return { event_id: ID, user_id: USER, event_type: type, timestamp, properties: PROPERTIES[type]() }
 }
 
 const PROPERTIES = {

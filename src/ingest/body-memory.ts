@@ -2,7 +2,7 @@
  * Memory for the bodies of requests, used again and again: what was just read and taken is still in the processor's cache
  * for the next body, and the garbage collector never sees it. Whoever owns a body and is done with it gives it back.
  */
-import { freeMemory } from '../backends/free-memory.ts'
+import { WORTH_FREEING, freeMemory } from '../backends/free-memory.ts'
 
 /** Bytes that are kept for later, and the smallest and largest piece of them. */
 const KEPT_BYTES = 16 << 20
@@ -19,7 +19,7 @@ export class BodyMemory {
 
   /** Joins the chunks of a body, which are this memory's from now on, and frees them. O(length). */
   join(chunks: readonly Buffer[], length: number): Buffer {
-    const body = Buffer.from(this.#lend(length), 0, length)
+    const body = this.lend(length).subarray(0, length)
     let at = 0
     for (const chunk of chunks) {
       body.set(chunk, at)
@@ -29,7 +29,12 @@ export class BodyMemory {
     return body
   }
 
-  /** Takes back a body, from `join` or from anywhere else; nobody reads it from now on. */
+  /** Memory for a body of so many bytes, or more. */
+  lend(length: number): Buffer {
+    return length < WORTH_FREEING ? Buffer.allocUnsafe(length) : Buffer.from(this.#lend(length))
+  }
+
+  /** Takes back a body, which lies in memory from here or from anywhere else; nobody reads it from now on. */
   release(body: Buffer): void {
     const memory = body.buffer as ArrayBuffer
     if (!this.#lent.delete(memory)) {

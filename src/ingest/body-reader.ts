@@ -7,7 +7,7 @@ import type { EventError } from '../../schemas/index.ts'
 import type { Batch } from '../backends/batch.ts'
 import { ProblemError } from '../errors.ts'
 import { JSON_MAX_DEPTH, JsonError, skipSpace, skipValue } from './json.ts'
-import { Overflow } from './overflow.ts'
+import type { Overflow } from './overflow.ts'
 import { addPlainly } from './plain-path.ts'
 import { Layout, Place, type Scanner } from './scan.ts'
 
@@ -27,15 +27,28 @@ export interface Reading {
   errors: EventError[]
 }
 
+/** What it takes to read a body. */
+export interface ReadingTools {
+  /** Whose scan takes the fast way; free again afterwards. */
+  scanner: Scanner
+  /** Of this body; the batch uses its memory afterwards. */
+  overflow: Overflow
+  /** Empty. */
+  batch: Batch
+  /** Most events of a body. */
+  maxEvents: number
+  /** The core's now. */
+  now: number
+}
+
 /**
- * Reads a body into an empty batch. The body is the reader's from now on, and may be altered.
- * @param scanner whose scan takes the fast way; free again afterwards
- * @param now the core's now
+ * Reads a body into a batch. The body is the reader's from now on, and may be altered.
  * @throws ProblemError for what spoils the whole body
  */
-export function readBody(body: Buffer, kind: BodyKind, scanner: Scanner, batch: Batch, maxEvents: number, now: number): Reading {
+export function readBody(body: Buffer, kind: BodyKind, tools: ReadingTools): Reading {
   if (!isUtf8(body)) throw new ProblemError('invalid_utf8', 'the body must be UTF-8')
-  const reader = new BodyReader(body, scanner, batch, maxEvents, now)
+  const { scanner } = tools
+  const reader = new BodyReader(body, tools)
   try {
     const reading = kind === 'ndjson' ? reader.lines() : reader.json()
     if (reading.sent === 0) throw new ProblemError('no_events', 'the body holds no events')
@@ -57,14 +70,14 @@ class BodyReader {
   readonly #errors: EventError[] = []
   #sent = 0
 
-  constructor(body: Buffer, scanner: Scanner, batch: Batch, maxEvents: number, now: number) {
+  constructor(body: Buffer, { scanner, overflow, batch, maxEvents, now }: ReadingTools) {
     this.#body = body
     this.#scanner = scanner
+    this.#overflow = overflow
     this.#batch = batch
     this.#maxEvents = maxEvents
     this.#now = now
-    this.#overflow = new Overflow(body)
-    scanner.open(body)
+    scanner.open(body, overflow)
   }
 
   json(): Reading {

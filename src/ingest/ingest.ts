@@ -5,7 +5,9 @@
 import type { Receipt } from '../../schemas/index.ts'
 import type { EventStore } from '../backends/backend.ts'
 import { Batch } from '../backends/batch.ts'
+import { BodyMemory } from './body-memory.ts'
 import { readBody, type BodyKind } from './body-reader.ts'
+import { Overflow } from './overflow.ts'
 import { makeReceipt } from './receipt.ts'
 import { Scanner } from './scan.ts'
 
@@ -32,16 +34,19 @@ export type Ingest = (body: Buffer, kind: BodyKind, options?: { validateOnly?: b
 /** Makes the ingest function of a store. */
 export function createIngest({ store, maxEvents }: IngestOptions): Ingest {
   const scanner = new Scanner()
+  const memory = new BodyMemory()
   const spare: Batch[] = []
 
   return async function ingest(body, kind, options) {
     const batch = spare.pop() ?? new Batch()
+    const overflow = new Overflow(body, memory)
     try {
-      const { errors } = readBody(body, kind, scanner, batch, maxEvents, store.now())
+      const { errors } = readBody(body, kind, { scanner, overflow, batch, maxEvents, now: store.now() })
       const cursor = options?.validateOnly === true ? await store.check(batch) : await store.append(batch)
       return makeReceipt(batch, errors, cursor)
     } finally {
       batch.clear()
+      overflow.release()
       if (spare.length < MAX_SPARE && batch.types.length <= MAX_SPARE_EVENTS * 2) spare.push(batch)
     }
   }

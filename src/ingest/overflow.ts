@@ -1,38 +1,60 @@
 /**
- * Where the canonical text of events goes that do not lie canonically in the body. Offsets are those that the text will
- * have when it is put behind the body.
+ * Where the canonical text of events goes that do not lie canonically in the body: behind it, in one piece with it. Offsets are
+ * those of that piece.
  */
+import type { BodyMemory } from './body-memory.ts'
 
 /** See above. */
 export class Overflow {
   readonly #body: Buffer
-  #bytes: Buffer = Buffer.alloc(0)
-  #length = 0
+  readonly #memory: BodyMemory
+  /** Nothing, until something is written; then room for the body, and what was written. */
+  #bytes: Buffer | undefined
+  #end: number
 
-  constructor(body: Buffer) {
+  constructor(body: Buffer, memory: BodyMemory) {
     this.#body = body
+    this.#memory = memory
+    this.#end = body.length
   }
 
   /** The offset behind what was written last. */
   get end(): number {
-    return this.#body.length + this.#length
+    return this.#end
   }
 
-  /** Writes a text and returns its offset. Amortized O(length). */
-  write(text: string): number {
-    const offset = this.end
-    const need = this.#length + Buffer.byteLength(text)
-    if (need > this.#bytes.length) {
-      const larger = Buffer.allocUnsafe(Math.max(need, this.#bytes.length * 2, 1024))
-      this.#bytes.copy(larger, 0, 0, this.#length)
-      this.#bytes = larger
-    }
-    this.#length += this.#bytes.write(text, this.#length)
+  /** Writes a text, or its UTF-8, and returns its offset. Amortized O(length). */
+  write(text: string | Uint8Array): number {
+    const offset = this.#end
+    this.#end += Buffer.byteLength(text)
+    const bytes = this.#reserve(offset)
+    if (typeof text === 'string') bytes.write(text, offset)
+    else bytes.set(text, offset)
     return offset
   }
 
-  /** The body and all that was written, in one piece; the body itself where nothing was. */
+  /** The body as it is now and all that was written, in one piece; the body itself where nothing was. */
   joined(): Buffer {
-    return this.#length === 0 ? this.#body : Buffer.concat([this.#body, this.#bytes.subarray(0, this.#length)])
+    if (this.#bytes === undefined) return this.#body
+    this.#bytes.set(this.#body)
+    return this.#bytes.subarray(0, this.#end)
+  }
+
+  /** Gives the memory back. Nobody reads what was joined any more, and nothing further is written. */
+  release(): void {
+    if (this.#bytes !== undefined) this.#memory.release(this.#bytes)
+  }
+
+  /** Makes room up to the end; what was written lies before `written`. */
+  #reserve(written: number): Buffer {
+    const bytes = this.#bytes
+    if (bytes !== undefined && this.#end <= bytes.length) return bytes
+    const larger = this.#memory.lend(Math.max(this.#end, 2 * (bytes ?? this.#body).length))
+    if (bytes !== undefined) {
+      larger.set(bytes.subarray(this.#body.length, written), this.#body.length)
+      this.#memory.release(bytes)
+    }
+    this.#bytes = larger
+    return larger
   }
 }

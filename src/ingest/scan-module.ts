@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { EVENT_MAX_BYTES, EVENT_TYPES, PROPERTIES_MAX_DEPTH, USER_ID_MAX_LENGTH } from '../../schemas/index.ts'
-import { midnightOf } from './timestamp.ts'
+import { dateOf, midnightOf } from './timestamp.ts'
 
 /** The fields and the keys of properties that the scan knows, in the order in which it knows them. */
 const FIELDS = ['event_id', 'user_id', 'event_type', 'timestamp', 'properties']
@@ -15,16 +15,17 @@ const LONGEST_TOKEN = 16
 
 /** What `assembly/scan/scan.ts` does; see there. */
 export interface ScanFunctions {
-  run(at: number, stop: number, isLast: boolean, layout: number, latest: number, index: number, shift: number, room: number): number
+  run(at: number, stop: number, isLast: boolean, layout: number, latest: number, index: number, shift: number, transcriptShift: number, room: number): number
   runEnd(): number
   isAtEvent(): number
   hasAltered(): number
+  transcriptBytes(): number
   setLimits(eventBytes: number, userIdLength: number, propertiesDepth: number, types: number): void
 }
 
 /** The addresses and sizes of `assembly/scan/memory.ts`. */
 type Constant = 'MOST_EVENTS' | 'STRETCH_BYTES' | 'PADDING_BYTES' | 'TOKEN_BYTES' | 'MASK' | 'LENGTH' | 'MOST_TYPES' | 'DEEPEST' |
-  'FIELDS' | 'TYPES' | 'PROPERTIES' | 'IDS' | 'TIMES' | 'STARTS' | 'ENDS' | 'USER_STARTS' | 'USER_ENDS' | 'INDICES' | 'EVENT_TYPES' | 'STRETCH'
+  'FIELDS' | 'TYPES' | 'PROPERTIES' | 'IDS' | 'TIMES' | 'STARTS' | 'ENDS' | 'USER_STARTS' | 'USER_ENDS' | 'INDICES' | 'EVENT_TYPES' | 'STRETCH' | 'TRANSCRIPT'
 
 type Exports = ScanFunctions & Record<Constant, WebAssembly.Global> & { memory: WebAssembly.Memory }
 
@@ -38,8 +39,10 @@ export class ScanModule {
   /** Most bytes of a stretch, and how many zeros there must be behind one. */
   readonly stretchBytes: number
   readonly paddingBytes: number
-  /** Address of the stretch. */
+  /** Address of the stretch, … */
   readonly stretch: number
+  /** … and of the events that are written anew. */
+  readonly transcript: number
   // What a run finds out, as a batch has it.
   readonly ids: Uint32Array
   readonly times: Float64Array
@@ -53,7 +56,7 @@ export class ScanModule {
   /** @param types the types of events; a test passes its own */
   constructor(types: readonly string[] = EVENT_TYPES) {
     const module = new WebAssembly.Module(readFileSync(new URL('./scan.wasm', import.meta.url)))
-    const exports = new WebAssembly.Instance(module, { timestamp: { midnightOf } }).exports as Exports
+    const exports = new WebAssembly.Instance(module, { timestamp: { midnightOf }, transcript: { dateOf } }).exports as Exports
     const { buffer } = exports.memory
     const constant = (name: Constant): number => exports[name].value
     const words = (name: Constant, width = 1): Uint32Array => new Uint32Array(buffer, constant(name), width * this.mostEvents)
@@ -63,6 +66,7 @@ export class ScanModule {
     this.stretchBytes = constant('STRETCH_BYTES')
     this.paddingBytes = constant('PADDING_BYTES')
     this.stretch = constant('STRETCH')
+    this.transcript = constant('TRANSCRIPT')
     this.ids = words('IDS', 4)
     this.times = new Float64Array(buffer, constant('TIMES'), this.mostEvents)
     this.types = new Uint8Array(buffer, constant('EVENT_TYPES'), this.mostEvents)

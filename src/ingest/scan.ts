@@ -5,6 +5,7 @@
  */
 import { EVENT_MAX_BYTES } from '../../schemas/index.ts'
 import type { Batch } from '../backends/batch.ts'
+import type { Overflow } from './overflow.ts'
 import { FUTURE_TOLERANCE } from './plain-path.ts'
 import { ScanModule } from './scan-module.ts'
 
@@ -30,6 +31,7 @@ export class Scanner {
   readonly #scan = new ScanModule()
   readonly #padding = Buffer.alloc(this.#scan.paddingBytes)
   #body: Buffer = NO_BODY
+  #overflow: Overflow | undefined
   /** What of the body lies in the scan's memory. */
   #from = 0
   #to = 0
@@ -38,15 +40,17 @@ export class Scanner {
   /** … and what is there. */
   place: Place = Place.Behind
 
-  /** Begins with a body, which the scanner may alter until it is closed. */
-  open(body: Buffer): void {
+  /** Begins with a body, which the scanner may alter until it is closed; events that do not fit where they lie go into its overflow. */
+  open(body: Buffer, overflow: Overflow): void {
     this.#body = body
+    this.#overflow = overflow
     this.#from = this.#to = 0
   }
 
   /** Lets go of the body. */
   close(): void {
-    this.open(NO_BODY)
+    this.#body = NO_BODY
+    this.#overflow = undefined
   }
 
   /**
@@ -57,14 +61,19 @@ export class Scanner {
    */
   read(at: number, layout: Layout, batch: Batch, index: number, room: number, now: number): number {
     if (at < this.#from || at >= this.#to || this.#mayBeCut(at)) this.#lend(at)
-    const { functions, memory, mostEvents, stretch } = this.#scan
+    const { functions, memory, mostEvents, stretch, transcript } = this.#scan
     const shift = this.#from - stretch
+    const transcriptShift = this.#overflow!.end - transcript
     const most = Math.min(room, mostEvents)
-    const count = functions.run(at - shift, this.#to - shift, this.#to === this.#body.length, layout, now + FUTURE_TOLERANCE, index, shift, most)
+    const count = functions.run(
+      at - shift, this.#to - shift, this.#to === this.#body.length, layout, now + FUTURE_TOLERANCE, index, shift, transcriptShift, most
+    )
     this.end = functions.runEnd() + shift
     if (functions.isAtEvent() === 0) this.place = Place.Behind
     else this.place = count === most || this.#mayBeCut(this.end) ? Place.Before : Place.Stuck
     if (functions.hasAltered() === 1) this.#body.set(memory.subarray(at - shift, this.end - shift), at)
+    const transcriptBytes = functions.transcriptBytes()
+    if (transcriptBytes > 0) this.#overflow!.write(memory.subarray(transcript, transcript + transcriptBytes))
     if (count > 0) this.#hand(batch, count)
     return count
   }

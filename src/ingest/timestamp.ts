@@ -1,5 +1,7 @@
 /** Timestamps as the contract has them: RFC 3339 with an offset, from 1970 on, cut to the millisecond. */
 
+const DAY = 86_400_000
+
 /** RFC 3339 section 5.6; no leap second, no 24:00. */
 const TIMESTAMP = /^(\d{4})-(\d\d)-(\d\d)[Tt]([01]\d|2[0-3]):([0-5]\d):([0-5]\d)(?:\.(\d{1,9}))?(?:[Zz]|([+-])([01]\d|2[0-3]):([0-5]\d))$/
 
@@ -21,4 +23,10 @@ export function midnightOf(year: number, month: number, day: number): number {
   const time = Date.UTC(year, month - 1, day)
   // A day too many rolls over into the next month.
   return new Date(time).getUTCDate() === day ? time : NaN
+}
+
+/** The date of a day, counted from the first of 1970, as the number YYYYMMDD. */
+export function dateOf(day: number): number {
+  const date = new Date(day * DAY)
+  return (date.getUTCFullYear() * 100 + date.getUTCMonth() + 1) * 100 + date.getUTCDate()
 }

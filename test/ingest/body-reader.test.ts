@@ -6,7 +6,7 @@ import { readBody, syntaxProblem, type BodyKind, type Reading } from '../../src/
 import { JSON_MAX_DEPTH, JsonError } from '../../src/ingest/json.ts'
 import { Scanner } from '../../src/ingest/scan.ts'
 import { CANONICAL, NOW } from './event-texts.ts'
-import { eventsOf } from './readings.ts'
+import { eventsOf, overflowOf } from './readings.ts'
 
 const scanner = new Scanner()
 const EVENT = JSON.stringify(CANONICAL)
@@ -18,7 +18,8 @@ const asBytes = (body: string | Buffer): Buffer => typeof body === 'string' ? Bu
 
 /** What is read from a body, and which events. */
 function read(body: string | Buffer, kind: BodyKind = 'json', batch = new Batch(), maxEvents = 100): Reading & { indices: number[] } {
-  const reading = readBody(asBytes(body), kind, scanner, batch, maxEvents, NOW)
+  const bytes = asBytes(body)
+  const reading = readBody(bytes, kind, { scanner, overflow: overflowOf(bytes), batch, maxEvents, now: NOW })
   return { ...reading, indices: eventsOf(batch).map(({ index }) => index) }
 }
 
@@ -172,12 +173,12 @@ t.test('events that are not canonical lie behind the body, the others where they
   const batch = new Batch()
   const escaped = EVENT.replace('"user_id"', '"user\\u005fid"')
   const body = Buffer.from(`[${EVENT},${escaped},${EVENT}]`)
-  readBody(body, 'json', scanner, batch, 10, NOW)
+  readBody(body, 'json', { scanner, overflow: overflowOf(body), batch, maxEvents: 10, now: NOW })
   t.ok(batch.end[0] <= body.length && batch.start[1] >= body.length && batch.end[2] <= body.length)
   t.same(eventsOf(batch).map(({ text }) => text), [EVENT, EVENT, EVENT])
   const canonical = Buffer.from(`[${EVENT}]`)
   const other = new Batch()
-  readBody(canonical, 'json', scanner, other, 10, NOW)
+  readBody(canonical, 'json', { scanner, overflow: overflowOf(canonical), batch: other, maxEvents: 10, now: NOW })
   t.equal(other.bytes, canonical, 'the body itself is kept where all are canonical')
 })
 

@@ -57,13 +57,28 @@ const oddType = fc.constantFrom(
   '""', 'null', '0', 'true', '{}'
 )
 
-const goodTime = fc.oneof(
-  fc.integer({ min: NOW - 8 * 86_400_000, max: NOW + FUTURE_TOLERANCE }),
-  fc.integer({ min: 0, max: NOW }),
-  fc.constantFrom(0, NOW, NOW + FUTURE_TOLERANCE)
-).map((time) => literal(new Date(time).toISOString()))
+const two = (number: number): string => String(number).padStart(2, '0')
 
-/** All of them in the past, so that nothing else is wrong with them. */
+/** A timestamp that is good, in any offset and with any number of digits behind the second. */
+export const otherTime = fc.record({
+  second: fc.integer({ min: 0, max: Math.floor(NOW / 1000) }),
+  fraction: fc.stringMatching(/^(\.[0-9]{1,9})?$/),
+  offset: fc.oneof(fc.constantFrom(undefined, 0, -0), fc.integer({ min: -(23 * 60 + 59), max: 23 * 60 + 59 }))
+}).map(({ second, fraction, offset }) => {
+  const local = new Date(second * 1000 + (offset ?? 0) * 60_000).toISOString().slice(0, 19) + fraction
+  if (offset === undefined) return `${local}Z`
+  const minutes = Math.abs(offset)
+  return `${local}${offset < 0 || Object.is(offset, -0) ? '-' : '+'}${two(Math.floor(minutes / 60))}:${two(minutes % 60)}`
+})
+
+const goodTime = fc.oneof(
+  fc.integer({ min: NOW - 8 * 86_400_000, max: NOW + FUTURE_TOLERANCE }).map((time) => new Date(time).toISOString()),
+  fc.integer({ min: 0, max: NOW }).map((time) => new Date(time).toISOString()),
+  fc.constantFrom(0, NOW, NOW + FUTURE_TOLERANCE).map((time) => new Date(time).toISOString()),
+  otherTime
+).map(literal)
+
+/** Most of them in the past, so that nothing else is wrong with them. */
 const oddTime = fc.oneof(
   fc.constantFrom(NOW + FUTURE_TOLERANCE + 1, NOW + 86_400_000, -1, -86_400_000, Date.UTC(9999, 11, 31)).map((time) => literal(new Date(time).toISOString())),
   fc.constantFrom(

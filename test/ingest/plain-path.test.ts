@@ -1,9 +1,8 @@
 import t from 'tap'
 import { Event, EVENT_MAX_BYTES, type EventError } from '../../schemas/index.ts'
 import { Batch } from '../../src/backends/batch.ts'
-import { Overflow } from '../../src/ingest/overflow.ts'
 import { addPlainly, FUTURE_TOLERANCE } from '../../src/ingest/plain-path.ts'
-import { eventsOf } from './readings.ts'
+import { eventsOf, overflowOf } from './readings.ts'
 import { CANONICAL, NOW } from './event-texts.ts'
 
 const ID = CANONICAL.event_id
@@ -11,7 +10,7 @@ const ID = CANONICAL.event_id
 /** Adds one event, which lies in the middle of some body. */
 function add(text: string, batch = new Batch(), index = 0): EventError | undefined {
   const bytes = Buffer.from(`[1,${text},2]`)
-  const overflow = new Overflow(bytes)
+  const overflow = overflowOf(bytes)
   const error = addPlainly(batch, overflow, bytes, 3, bytes.length - 3, index, NOW)
   batch.bytes = overflow.joined()
   return error
@@ -47,7 +46,7 @@ t.test('users named like what every object has', async (t) => {
 t.test('a batch grows with its events', async (t) => {
   const batch = new Batch(1)
   const bytes = Buffer.from(JSON.stringify(CANONICAL))
-  const overflow = new Overflow(bytes)
+  const overflow = overflowOf(bytes)
   for (let i = 0; i < 100; i++) addPlainly(batch, overflow, bytes, 0, bytes.length, i, NOW)
   batch.bytes = overflow.joined()
   t.equal(batch.count, 100)

@@ -9,7 +9,7 @@ function typeOf(scan: ScanModule, event_type: string): number {
   const { functions, memory, paddingBytes, stretch, types } = scan
   memory.set(text, stretch)
   memory.fill(0, stretch + text.length, stretch + text.length + paddingBytes)
-  return functions.run(stretch, stretch + text.length, true, 0, NOW, 0, 0, 1) === 1 ? types[0] : -1
+  return functions.run(stretch, stretch + text.length, true, 0, NOW, 0, 0, 0, 1) === 1 ? types[0] : -1
 }
 
 t.test('the types are those that it is told', async (t) => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import t from 'tap'
 import fc from 'fast-check'
-import { midnightOf, parseTimestamp } from '../../src/ingest/timestamp.ts'
+import { dateOf, midnightOf, parseTimestamp } from '../../src/ingest/timestamp.ts'
 
 const DAY = 86_400_000
 
@@ -136,6 +136,7 @@ t.test('every day of the calendar, and no other', async (t) => {
       for (let day = 0; day <= 32; day++) {
         const exists = day >= 1 && day <= (lengths[month - 1] ?? 0)
         if (!Object.is(midnightOf(year, month, day), exists ? expected : NaN)) t.fail(`${year}-${month}-${day}`)
+        if (exists && dateOf(expected / DAY) !== (year * 100 + month) * 100 + day) t.fail(`the date of ${year}-${month}-${day}`)
         if (exists) expected += DAY
       }
     }
