@@ -1,9 +1,9 @@
 /**
  * Reads one event that is written just as it will be kept, but for its timestamp. Whatever the scan does not know to the letter
- * (escapes in keys or ids, unusual numbers, unknown or repeated fields, bytes beyond ASCII in a user id) it leaves to the host.
+ * (escapes in keys or ids, unusual numbers, unknown or repeated fields) it leaves to the host.
  * Functions take the address where something begins and return the one behind it, or 0 for what is left to the host.
  */
-import { CLOSE_BRACE, COMMA, isAt, lengthOf, OPEN_BRACE, printableEnd, QUOTE } from './bytes'
+import { CLOSE_BRACE, COMMA, isAt, lengthOf, OPEN_BRACE, plainEnd, printableEnd, QUOTE } from './bytes'
 import { readEventId } from './event-id'
 import { eventMaxBytes, typeCount, userIdMaxLength } from './limits'
 import { ENDS, EVENT_TYPES, FIELDS, IDS, STARTS, TIMES, TOKEN_BYTES, TYPES, USER_ENDS, USER_STARTS } from './memory'
@@ -84,15 +84,31 @@ function otherFieldAt(at: usize, before: u32): u32 {
   return NONE
 }
 
-/** Printable ASCII without escapes, of the length that the schema allows. */
+/** Without escapes and control characters, of the length that the schema allows. */
 function readUserId(at: usize, slot: u32, shift: i32): usize {
   if (load<u8>(at) !== QUOTE) return 0
   const start = at + 1
-  const i = printableEnd(start)
-  if (i === start || i - start > userIdMaxLength || load<u8>(i) !== QUOTE) return 0
+  let i = printableEnd(start)
+  let length = i - start
+  if (load<u8>(i) >= 0x80) {
+    i = plainEnd(i)
+    length = lengthOfText(start, i)
+  }
+  if (length === 0 || length > userIdMaxLength || load<u8>(i) !== QUOTE) return 0
   store<u32>(USER_STARTS + 4 * slot, <u32>start + shift)
   store<u32>(USER_ENDS + 4 * slot, <u32>i + shift)
   return i + 1
+}
+
+/** Code points of a text in UTF-8; 0 if one of them is DEL or a control character beyond ASCII. [RFC 3629 section 3] */
+function lengthOfText(start: usize, end: usize): usize {
+  let length: usize = 0
+  for (let i = start; i < end; i++) {
+    const byte = load<u8>(i)
+    if (byte === 0x7f || (byte === 0xc2 && load<u8>(i, 1) < 0xa0)) return 0
+    if ((byte & 0xc0) !== 0x80) length++
+  }
+  return length
 }
 
 function readType(at: usize, slot: u32): usize {

@@ -122,8 +122,8 @@ function judgeOf(schema: Schema): (text: string) => boolean {
 
 /** What the scan leaves to the plain path although it may be right. */
 function isBeyondScan(text: string): boolean {
-  const { user_id, timestamp } = JSON.parse(text) as Record<string, unknown>
-  return /[^ -~]/.test(String(user_id)) || text.includes('1e2') || /[tz]/.test(String(timestamp))
+  const { timestamp } = JSON.parse(text) as Record<string, unknown>
+  return text.includes('1e2') || /[tz]/.test(String(timestamp))
 }
 
 /** Events on which the scan and a schema disagree: taken though not allowed, or left although allowed and as simple as can be. */
@@ -207,8 +207,10 @@ t.test('at and just over each limit that is a constant', async (t) => {
     t.same(both(at), [true, true], `${name} at the limit`)
     t.same(both(over), [false, false], `${name} just over`)
   }
-  const user = (length: number): string => JSON.stringify({ ...CANONICAL, user_id: 'x'.repeat(length) })
-  edge('USER_ID_MAX_LENGTH', user(USER_ID_MAX_LENGTH), user(USER_ID_MAX_LENGTH + 1))
+  for (const letter of ['x', 'é', '中', '😹']) {
+    const user = (length: number): string => JSON.stringify({ ...CANONICAL, user_id: letter.repeat(length) })
+    edge(`USER_ID_MAX_LENGTH of ${letter}`, user(USER_ID_MAX_LENGTH), user(USER_ID_MAX_LENGTH + 1))
+  }
 
   const empty = withProperties('{"x":""}').length
   const large = (bytes: number): string => withProperties(`{"x":"${'x'.repeat(bytes - empty)}"}`)
