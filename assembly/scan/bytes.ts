@@ -22,6 +22,14 @@ export function isAt(token: usize, at: usize): bool {
   return !v128.any_true(v128.and(v128.xor(v128.load(at), v128.load(token)), v128.load(token, MASK)))
 }
 
+/** Whether two texts of the same length are the same. */
+export function areSame(text: usize, other: usize, length: usize): bool {
+  let i: usize = 0
+  for (; i + 16 <= length; i += 16) if (v128.any_true(v128.xor(v128.load(text + i), v128.load(other + i)))) return false
+  for (; i < length; i++) if (load<u8>(text + i) !== load<u8>(other + i)) return false
+  return true
+}
+
 /** Length of a token. */
 export function lengthOf(token: usize): u32 {
   return load<u32>(token, LENGTH)

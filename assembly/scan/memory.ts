@@ -19,7 +19,7 @@ export const LENGTH: usize = 32
 export const MOST_TYPES: u32 = 64
 
 /** Most members of one object that are compared with each other. */
-export const MOST_KEYS: u32 = 24
+export const MOST_KEYS: u32 = 64
 /** Deepest nesting that there is room for. */
 export const DEEPEST: u32 = 64
 

@@ -4,7 +4,7 @@
  * is left to the host.
  */
 import {
-  BACKSLASH, CLOSE_BRACE, CLOSE_BRACKET, COLON, COMMA, HYPHEN, isAt, isDigit, lengthOf, OPEN_BRACE, OPEN_BRACKET, plainEnd, POINT, QUOTE
+  areSame, BACKSLASH, CLOSE_BRACE, CLOSE_BRACKET, COLON, COMMA, HYPHEN, isAt, isDigit, lengthOf, OPEN_BRACE, OPEN_BRACKET, plainEnd, POINT, QUOTE
 } from './bytes'
 import { propertiesMaxDepth } from './limits'
 import { KEYS, MOST_KEYS, PROPERTIES, TOKEN_BYTES } from './memory'
@@ -50,7 +50,7 @@ function isNewKey(depth: u32, count: u32, key: usize, length: u32): bool {
   const first = KEYS + 8 * MOST_KEYS * depth
   for (let k: u32 = 0; k < count; k++) {
     const other = first + 8 * k
-    if (load<u32>(other, 4) === length && memory.compare(load<u32>(other), key, length) === 0) return false
+    if (load<u32>(other, 4) === length && areSame(load<u32>(other), key, length)) return false
   }
   if (count === MOST_KEYS) return false
   store<u32>(first + 8 * count, <u32>key)

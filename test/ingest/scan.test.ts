@@ -132,6 +132,16 @@ t.test('strings, numbers and words of properties, each in its place', async (t) 
   t.ok(tally.fast > 1000 && tally.bad > 300, tally.text)
 })
 
+t.test('keys that are the same but for one letter, and keys that are the same', async (t) => {
+  const tally = new Tally()
+  for (let length = 1; length <= 40; length++) {
+    const key = 'k'.repeat(length)
+    const others = Array.from(key, (_, i) => key.slice(0, i) + 'x' + key.slice(i + 1))
+    for (const other of [key, ...others]) compare(Buffer.from(`${JSON.stringify(CANONICAL).slice(0, -1)},"properties":{"${key}":1,"${other}":2}}`), 'json', tally)
+  }
+  t.equal(tally.fast, tally.good - 40, tally.text)
+})
+
 t.test('any user id, whatever its letters are made of', async (t) => {
   const tally = new Tally()
   const letter = fc.constantFrom('a', '~', '\u007f', '\u0080', '\u009f', '\u00a0', '\u00c2', 'é', '\u07ff', '\u0800', '中', '\u2028', '\uffff', '😹', '\u{10ffff}')
@@ -197,7 +207,7 @@ t.test('what takes the fast path, and what does not', async (t) => {
     ['escapes in values', withProperties('{"a":"\\n\\\\","b":["\\u00e9\\ud800\\"\\/"]}')],
     ['spaces between tokens', JSON.stringify(CANONICAL).replaceAll(',', ', ').replaceAll('":', '": ')],
     ['letters beyond ASCII in properties', withProperties('{"é":"😹"}')],
-    ['as many keys as are compared', withProperties(JSON.stringify(Object.fromEntries(Array.from({ length: 24 }, (_, i) => [`k${i}`, i]))))],
+    ['as many keys as are compared', withProperties(JSON.stringify(Object.fromEntries(Array.from({ length: 64 }, (_, i) => [`k${i}`, i]))))],
     ['as deep as may be', withProperties(`{"k":${'['.repeat(PROPERTIES_MAX_DEPTH - 1)}${']'.repeat(PROPERTIES_MAX_DEPTH - 1)}}`)],
     ['a user id beyond ASCII', JSON.stringify({ ...CANONICAL, user_id: 'ada é\u00a0中😹' })],
     ['the longest user id', JSON.stringify({ ...CANONICAL, user_id: 'x'.repeat(USER_ID_MAX_LENGTH) })],
@@ -219,7 +229,7 @@ t.test('what takes the fast path, and what does not', async (t) => {
     ['a repeated key', withProperties('{"a":1,"a":1}')],
     ['an exponent', withProperties('{"a":1e3}')],
     ['a long number', withProperties('{"a":123456789012345678901}')],
-    ['more keys than are compared', withProperties(JSON.stringify(Object.fromEntries(Array.from({ length: 25 }, (_, i) => [`k${i}`, i]))))]
+    ['more keys than are compared', withProperties(JSON.stringify(Object.fromEntries(Array.from({ length: 65 }, (_, i) => [`k${i}`, i]))))]
   ]
   for (const [name, text] of plain) t.notOk(isFast(text), name)
 })
