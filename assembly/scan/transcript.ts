@@ -60,26 +60,26 @@ function spell(at: usize, time: f64): void {
   store<u64>(at, yearAndMonth, 1)
   store<u16>(at, dayOfMonth, 9)
   store<u8>(at, 0x54, 11)
-  store<u16>(at, twoDigits(seconds / 3600), 12)
+  store<u16>(at, digitsOf(seconds / 3600), 12)
   store<u8>(at, COLON, 14)
-  store<u16>(at, twoDigits(seconds / 60 % 60), 15)
+  store<u16>(at, digitsOf(seconds / 60 % 60), 15)
   store<u8>(at, COLON, 17)
-  store<u16>(at, twoDigits(seconds % 60), 18)
+  store<u16>(at, digitsOf(seconds % 60), 18)
   store<u8>(at, POINT, 20)
   store<u8>(at, 0x30 + <u8>(milliseconds / 100 % 10), 21)
-  store<u16>(at, twoDigits(milliseconds % 100), 22)
+  store<u16>(at, digitsOf(milliseconds % 100), 22)
   store<u16>(at, <u16>QUOTE << 8 | 0x5a, 24)
 }
 
 function spellDay(number: f64): void {
   const date = dateOf(number)
   day = number
-  const year = <u64>twoDigits(date / 1_000_000) | <u64>twoDigits(date / 10_000 % 100) << 16
-  yearAndMonth = year | <u64>HYPHEN << 32 | <u64>twoDigits(date / 100 % 100) << 40 | <u64>HYPHEN << 56
-  dayOfMonth = twoDigits(date % 100)
+  const year = <u64>digitsOf(date / 1_000_000) | <u64>digitsOf(date / 10_000 % 100) << 16
+  yearAndMonth = year | <u64>HYPHEN << 32 | <u64>digitsOf(date / 100 % 100) << 40 | <u64>HYPHEN << 56
+  dayOfMonth = digitsOf(date % 100)
 }
 
 /** A number below 100 as two digits, the first one in the lower byte. */
-function twoDigits(number: u32): u16 {
+function digitsOf(number: u32): u16 {
   return <u16>(0x3030 + number / 10 + (number % 10 << 8))
 }

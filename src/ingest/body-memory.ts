@@ -31,7 +31,12 @@ export class BodyMemory {
 
   /** Memory for a body of so many bytes, or more. */
   lend(length: number): Buffer {
-    return length < WORTH_FREEING ? Buffer.allocUnsafe(length) : Buffer.from(this.#lend(length))
+    if (length < WORTH_FREEING) return Buffer.allocUnsafe(length)
+    const place = this.#free.findLastIndex(({ byteLength }) => byteLength >= length)
+    const memory = place < 0 ? newPiece(length) : this.#free.splice(place, 1)[0]
+    if (place >= 0) this.#freeBytes -= memory.byteLength
+    this.#lent.add(memory)
+    return Buffer.from(memory)
   }
 
   /** Takes back a body, which lies in memory from here or from anywhere else; nobody reads it from now on. */
@@ -45,14 +50,6 @@ export class BodyMemory {
       this.#free.push(memory)
       this.#freeBytes += memory.byteLength
     }
-  }
-
-  #lend(length: number): ArrayBuffer {
-    const place = this.#free.findLastIndex(({ byteLength }) => byteLength >= length)
-    const memory = place < 0 ? newPiece(length) : this.#free.splice(place, 1)[0]
-    if (place >= 0) this.#freeBytes -= memory.byteLength
-    this.#lent.add(memory)
-    return memory
   }
 }
 

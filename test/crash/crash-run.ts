@@ -90,8 +90,8 @@ class CrashRun {
     const { child, url } = await this.#start()
     try {
       await this.#check(url)
-      // A slow machine might not answer anything before the kill.
-      if (randomInt(2) === 0) await this.#load(url, 1)
+      // A slow machine might not answer anything else before the kill.
+      await this.#load(url, 1)
       const killed = new Promise<void>((resolve) => setTimeout(() => resolve(this.#kill(child)), randomInt(LONGEST_LOAD)))
       await Promise.all(Array.from({ length: CONNECTIONS }, () => this.#load(url, MAX_BATCHES)))
       await killed

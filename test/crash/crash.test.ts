@@ -16,7 +16,7 @@ t.test('SIGKILL at random moments: every acknowledged event is there once, nothi
   })
   t.comment(result)
   t.ok(result.kills >= FEWEST_KILLS, `${result.kills} kills`)
-  t.ok(result.acknowledged > 0, 'some were acknowledged')
+  t.ok(result.acknowledged > 2 * result.kills, 'some were acknowledged')
   t.ok(result.unanswered > 0, 'and some were on their way when it was killed')
   t.equal(result.read, result.sent)
 })

@@ -57,7 +57,14 @@ const oddType = fc.constantFrom(
   '""', 'null', '0', 'true', '{}'
 )
 
-const two = (number: number): string => String(number).padStart(2, '0')
+/** Two digits. */
+export const two = (number: number): string => String(number).padStart(2, '0')
+
+/** An offset of so many minutes; of -0, `-00:00`. */
+export function offsetText(minutes: number): string {
+  const size = Math.abs(minutes)
+  return `${minutes < 0 || Object.is(minutes, -0) ? '-' : '+'}${two(Math.floor(size / 60))}:${two(size % 60)}`
+}
 
 /** A timestamp that is good, in any offset and with any number of digits behind the second. */
 export const otherTime = fc.record({
@@ -66,17 +73,16 @@ export const otherTime = fc.record({
   offset: fc.oneof(fc.constantFrom(undefined, 0, -0), fc.integer({ min: -(23 * 60 + 59), max: 23 * 60 + 59 }))
 }).map(({ second, fraction, offset }) => {
   const local = new Date(second * 1000 + (offset ?? 0) * 60_000).toISOString().slice(0, 19) + fraction
-  if (offset === undefined) return `${local}Z`
-  const minutes = Math.abs(offset)
-  return `${local}${offset < 0 || Object.is(offset, -0) ? '-' : '+'}${two(Math.floor(minutes / 60))}:${two(minutes % 60)}`
+  return local + (offset === undefined ? 'Z' : offsetText(offset))
 })
 
-const goodTime = fc.oneof(
-  fc.integer({ min: NOW - 8 * 86_400_000, max: NOW + FUTURE_TOLERANCE }).map((time) => new Date(time).toISOString()),
-  fc.integer({ min: 0, max: NOW }).map((time) => new Date(time).toISOString()),
-  fc.constantFrom(0, NOW, NOW + FUTURE_TOLERANCE).map((time) => new Date(time).toISOString()),
-  otherTime
-).map(literal)
+const keptTime = fc.oneof(
+  fc.integer({ min: NOW - 8 * 86_400_000, max: NOW + FUTURE_TOLERANCE }),
+  fc.integer({ min: 0, max: NOW }),
+  fc.constantFrom(0, NOW, NOW + FUTURE_TOLERANCE)
+).map((time) => new Date(time).toISOString())
+
+const goodTime = fc.oneof({ weight: 3, arbitrary: keptTime }, { weight: 1, arbitrary: otherTime }).map(literal)
 
 /** Most of them in the past, so that nothing else is wrong with them. */
 const oddTime = fc.oneof(

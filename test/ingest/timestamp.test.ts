@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import t from 'tap'
 import fc from 'fast-check'
 import { dateOf, midnightOf, parseTimestamp } from '../../src/ingest/timestamp.ts'
+import { offsetText, two } from './event-texts.ts'
 
 const DAY = 86_400_000
 
@@ -85,16 +86,13 @@ const moment = fc.record({
   lower: fc.boolean()
 })
 
-const two = (value: number): string => String(value).padStart(2, '0')
-
 t.test('any moment in any offset, against Date', async (t) => {
   let written = 0
   fc.assert(fc.property(moment, ({ time, offset, fraction, lower }) => {
     const local = new Date(time + offset * 60_000)
     if (local.getTime() < 0) return
-    const minutes = Math.abs(offset)
     // More digits behind the milliseconds change nothing.
-    const text = local.toISOString().slice(0, -1) + fraction + (offset < 0 ? '-' : '+') + two(Math.floor(minutes / 60)) + ':' + two(minutes % 60)
+    const text = local.toISOString().slice(0, -1) + fraction + offsetText(offset)
     assert.equal(parseTimestamp(lower ? text.toLowerCase() : text), time, text)
     assert.equal(parseTimestamp(new Date(time).toISOString()), time)
     written++

@@ -2,7 +2,8 @@ import t from 'tap'
 import { spawn } from 'node:child_process'
 import { get } from 'node:http'
 import { createInterface } from 'node:readline'
-import { anEvent, checkProblem, post, startApp, startServer } from '../harness.ts'
+import { createLogger } from '../../src/logger.ts'
+import { anEvent, checkProblem, LogLines, post, startApp, startServer } from '../harness.ts'
 import { LiveClient, StreamClient, readPage } from '../live/clients.ts'
 import { RawClient, request } from '../raw-client.ts'
 
@@ -164,13 +165,15 @@ t.test('a reader that stops reading loses nothing', async (t) => {
 })
 
 t.test('a stop ends all streams', async (t) => {
-  const { app, port } = await startServer(t, { SHUTDOWN_TIMEOUT: '2' })
+  const log = new LogLines()
+  const { app, port } = await startServer(t, { SHUTDOWN_TIMEOUT: '4' }, { logger: await createLogger('warn', log) })
   const clients = await Promise.all(Array.from({ length: 50 }, () => StreamClient.open(t, port)))
   const stalled = await StreamClient.open(t, port)
   stalled.response.pause()
   for (let i = 0; i < 10; i++) await post(app, anyEvents(1000))
   await app.close()
   await Promise.all(clients.map(({ ended }) => ended))
+  t.same(log.lines, [], 'before requests are cut off')
 })
 
 /** What reads a stream as a browser does: follows it, and writes each message as a line. */
