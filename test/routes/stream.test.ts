@@ -173,6 +173,7 @@ t.test('a stop ends all streams', async (t) => {
   for (let i = 0; i < 10; i++) await post(app, anyEvents(1000))
   await app.close()
   await Promise.all(clients.map(({ ended }) => ended))
+  t.ok(clients.every(({ response }) => response.complete), 'to the last chunk')
   t.same(log.lines, [], 'before requests are cut off')
 })
 
