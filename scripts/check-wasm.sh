@@ -7,6 +7,6 @@ trap 'rm -rf "$fresh"' EXIT
 
 npm run --silent wasm:scan -- -o "$fresh/scan.wasm"
 npm run --silent wasm:index -- -o "$fresh/hash-index.wasm"
-for file in src/ingest/scan.wasm src/backends/memory/hash-index.wasm; do
+for file in src/ingest/scan.wasm src/backends/core/dedup/hash-index.wasm; do
   cmp "$fresh/$(basename "$file")" "$file" || { echo "$file is not what assembly/ compiles to: run npm run wasm" >&2; exit 1; }
 done

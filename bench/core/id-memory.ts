@@ -3,7 +3,7 @@
  * expired. Says what the index claims and what the process has resident. Prints its rows as JSON; needs `--expose-gc`.
  */
 import { randomFillSync } from 'node:crypto'
-import { DedupIndex } from '../../src/backends/memory/dedup-index.ts'
+import { DedupIndex } from '../../src/backends/core/dedup/dedup-index.ts'
 import { readFlags } from '../harness/flags.ts'
 import type { Row } from '../harness/table.ts'
 import { DAY, SimulatedClock } from './simulated-clock.ts'

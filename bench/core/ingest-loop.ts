@@ -2,7 +2,7 @@
  * Takes so many events through ingest into a memory backend, in this process and with nothing around it, to be profiled.
  * Prints when the measured part began, by `process.hrtime`.
  */
-import { createMemoryBackend } from '../../src/backends/memory/memory.ts'
+import { createMemoryBackend } from '../../src/backends/memory.ts'
 import { createIngest } from '../../src/ingest/ingest.ts'
 import { Bodies, FORMS } from '../harness/bodies.ts'
 import { readFlags } from '../harness/flags.ts'

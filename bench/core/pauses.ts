@@ -4,7 +4,7 @@
  */
 import { createHistogram, PerformanceObserver } from 'node:perf_hooks'
 import { setImmediate } from 'node:timers/promises'
-import { createMemoryBackend } from '../../src/backends/memory/memory.ts'
+import { createMemoryBackend } from '../../src/backends/memory.ts'
 import { createIngest } from '../../src/ingest/ingest.ts'
 import { Bodies } from '../harness/bodies.ts'
 import { readFlags } from '../harness/flags.ts'

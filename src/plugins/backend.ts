@@ -3,7 +3,7 @@ import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Aggregator, Backend, Clock, EventStore } from '../backends/backend.ts'
 import { createJournalBackend, type JournalReport } from '../backends/journal/journal.ts'
-import { createMemoryBackend } from '../backends/memory/memory.ts'
+import { createMemoryBackend } from '../backends/memory.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {

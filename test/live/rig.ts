@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Event, EventType, Receipt } from '../../schemas/index.ts'
 import type { Aggregator, EventStore } from '../../src/backends/backend.ts'
-import { createMemoryBackend } from '../../src/backends/memory/memory.ts'
+import { createMemoryBackend } from '../../src/backends/memory.ts'
 import { createIngest, type Ingest } from '../../src/ingest/ingest.ts'
 import { Hub, LIVE_TIMES, type HubOptions } from '../../src/live/hub.ts'
 import { TestClock } from '../backends/test-clock.ts'

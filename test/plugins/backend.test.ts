@@ -1,5 +1,5 @@
 import t from 'tap'
-import { createMemoryBackend } from '../../src/backends/memory/memory.ts'
+import { createMemoryBackend } from '../../src/backends/memory.ts'
 import { createLogger } from '../../src/logger.ts'
 import { TestClock } from '../backends/test-clock.ts'
 import { anEvent, forgetIds, LogLines, post, startApp } from '../harness.ts'

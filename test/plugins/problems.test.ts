@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { FastifyInstance } from 'fastify'
-import { createMemoryBackend } from '../../src/backends/memory/memory.ts'
+import { createMemoryBackend } from '../../src/backends/memory.ts'
 import { StorageUnavailableError, type Backend } from '../../src/backends/backend.ts'
 import { createLogger } from '../../src/logger.ts'
 import { TestClock } from '../backends/test-clock.ts'

@@ -27,7 +27,7 @@ import { randomUUID } from 'node:crypto'
 import { Ajv } from 'ajv'
 import { EXAMPLES } from './schemas/examples.ts'
 import { EVENT_TYPES, EventPageQuery, Summary, TimeSeries } from './schemas/index.ts'
-import { createMemoryBackend } from './src/backends/memory/memory.ts'
+import { createMemoryBackend } from './src/backends/memory.ts'
 import { createIngest } from './src/ingest/ingest.ts'
 
 const clock = { wall: () => Date.UTC(2026, 10, 23, 14, 5, 9, 120), monotonic: () => 0 }

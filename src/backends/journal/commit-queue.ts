@@ -5,7 +5,7 @@
  * that waits behind it, and all claims are taken back together.
  */
 import { Verdict, type Batch } from '../batch.ts'
-import type { Claim, MemoryCore } from '../memory/core.ts'
+import type { Claim, MemoryCore } from '../core/core.ts'
 import type { Hands } from './journal-clock.ts'
 import type { TroubleCode } from './messages.ts'
 import { packRows, type Row } from './rows.ts'

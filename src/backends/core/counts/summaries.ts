@@ -1,7 +1,7 @@
 /** Turns the counters of `MinuteWindows` into the answers of the analytics contract. [WIN-1 to WIN-5] */
 import {
   EVENT_TYPES, WINDOW_MINUTES, type EventType, type Interval, type Summary, type TimeSeries, type TimeWindow
-} from '../../../schemas/index.ts'
+} from '../../../../schemas/index.ts'
 import type { MinuteWindows, Tally } from './minute-windows.ts'
 
 const MINUTE = 60_000

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { KeyedHash, viewOf } from '../../../src/backends/memory/keyed-hash.ts'
-import { Batch } from '../../../src/backends/batch.ts'
-import { MAX_USER_CAPACITY, UserTable } from '../../../src/backends/memory/user-table.ts'
+import { KeyedHash, viewOf } from '../../../../src/backends/core/users/keyed-hash.ts'
+import { Batch } from '../../../../src/backends/batch.ts'
+import { MAX_USER_CAPACITY, UserTable } from '../../../../src/backends/core/users/user-table.ts'
 
 class Rig {
   readonly table: UserTable

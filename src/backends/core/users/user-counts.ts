@@ -1,7 +1,7 @@
 /** Turns the totals of `UserTable` into the answer to "by whom" of the analytics contract. */
-import { TIME_WINDOWS, type TimeWindow, type UserCount, type UserCounts } from '../../../schemas/index.ts'
+import { TIME_WINDOWS, type TimeWindow, type UserCount, type UserCounts } from '../../../../schemas/index.ts'
 import { viewOf } from './keyed-hash.ts'
-import { instant, type Bounds } from './summaries.ts'
+import { instant, type Bounds } from '../counts/summaries.ts'
 import { topUsers } from './top-users.ts'
 import type { UserTable } from './user-table.ts'
 

@@ -1,8 +1,8 @@
 /** What a batch's verdicts would be if it were sent, found without keeping anything of it. [ING-4] */
-import { Verdict, type Batch } from '../batch.ts'
+import { Verdict, type Batch } from '../../batch.ts'
 import type { DedupIndex } from './dedup-index.ts'
-import { viewOf } from './keyed-hash.ts'
-import type { UserTable } from './user-table.ts'
+import { viewOf } from '../users/keyed-hash.ts'
+import type { UserTable } from '../users/user-table.ts'
 
 /**
  * Writes the verdicts that an append would. The structures that would take the batch are asked and not changed.

@@ -2,8 +2,8 @@
  * A page of the event log: the events that were read, copied out in one piece, with room around them so that whoever sends
  * them can put words of its own before and behind without another copy.
  */
-import type { Page } from '../backend.ts'
-import { WORTH_FREEING, freeMemory } from '../free-memory.ts'
+import type { Page } from '../../backend.ts'
+import { WORTH_FREEING, freeMemory } from '../../free-memory.ts'
 
 /** Bytes before and behind the events. */
 const MARGIN = 128

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { DedupIndex, HORIZON_MINUTES, MAX_DEDUP_CAPACITY } from '../../../src/backends/memory/dedup-index.ts'
+import { DedupIndex, HORIZON_MINUTES, MAX_DEDUP_CAPACITY } from '../../../../src/backends/core/dedup/dedup-index.ts'
 
 const MINUTE = 60_000
 const HORIZON = HORIZON_MINUTES * MINUTE

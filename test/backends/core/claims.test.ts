@@ -1,8 +1,8 @@
 import t from 'tap'
 import fc from 'fast-check'
 import { Batch, Verdict } from '../../../src/backends/batch.ts'
-import { MemoryCore, type Claim } from '../../../src/backends/memory/core.ts'
-import { DedupIndex } from '../../../src/backends/memory/dedup-index.ts'
+import { MemoryCore, type Claim } from '../../../src/backends/core/core.ts'
+import { DedupIndex } from '../../../src/backends/core/dedup/dedup-index.ts'
 import { TestClock } from '../test-clock.ts'
 
 const NO_CURSOR = ''

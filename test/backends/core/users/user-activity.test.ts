@@ -1,11 +1,11 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { TIME_WINDOWS, WINDOW_MINUTES } from '../../../schemas/index.ts'
-import { KeyedHash, viewOf } from '../../../src/backends/memory/keyed-hash.ts'
-import { topUsers } from '../../../src/backends/memory/top-users.ts'
-import { UserActivity, firstHour } from '../../../src/backends/memory/user-activity.ts'
-import { UserTable } from '../../../src/backends/memory/user-table.ts'
-import { DAY, HOUR, MINUTE, START } from '../test-clock.ts'
+import { TIME_WINDOWS, WINDOW_MINUTES } from '../../../../schemas/index.ts'
+import { KeyedHash, viewOf } from '../../../../src/backends/core/users/keyed-hash.ts'
+import { topUsers } from '../../../../src/backends/core/users/top-users.ts'
+import { UserActivity, firstHour } from '../../../../src/backends/core/users/user-activity.ts'
+import { UserTable } from '../../../../src/backends/core/users/user-table.ts'
+import { DAY, HOUR, MINUTE, START } from '../../test-clock.ts'
 
 class Rig {
   readonly table = new UserTable(200_000, new KeyedHash())

@@ -3,9 +3,9 @@
  * carries a total for each window; when an hour leaves a window, the entries of that hour are taken off the totals a
  * few at a time, and a user that the longest window no longer counts is forgotten.
  */
-import { TIME_WINDOWS, WINDOW_MINUTES } from '../../../schemas/index.ts'
-import { HourCounts } from './hour-counts.ts'
-import { HourFold } from './hour-fold.ts'
+import { TIME_WINDOWS, WINDOW_MINUTES } from '../../../../schemas/index.ts'
+import { HourCounts } from '../counts/hour-counts.ts'
+import { HourFold } from '../counts/hour-fold.ts'
 import { ENTRY, HOUR, HOUR_COUNT, TOTALS, type UserTable } from './user-table.ts'
 
 const HOUR_MS = 3_600_000

@@ -3,11 +3,11 @@
  * event touches one line of the cache: latest timestamp, totals of the windows, and the name itself where it is short.
  * Records never move; the table grows by those of 16,384 users at a time.
  */
-import { TIME_WINDOWS } from '../../../schemas/index.ts'
-import type { Batch } from '../batch.ts'
-import { HashIndex } from './hash-index.ts'
+import { TIME_WINDOWS } from '../../../../schemas/index.ts'
+import type { Batch } from '../../batch.ts'
+import { HashIndex } from '../dedup/hash-index.ts'
 import { viewOf, type KeyedHash } from './keyed-hash.ts'
-import { LineMemory } from './line-memory.ts'
+import { LineMemory } from '../dedup/line-memory.ts'
 import { UserNames } from './user-names.ts'
 
 /** Most users that a table can hold. */

@@ -1,5 +1,5 @@
 /** The text form of a cursor: the epoch that names a history, and a position in its order of arrival. */
-import { InvalidCursorError } from '../backend.ts'
+import { InvalidCursorError } from '../../backend.ts'
 
 /** Twelve hexadecimal digits, and a position in base 36 without leading zeros. */
 const CURSOR = /^([0-9a-f]{12})\.(0|[1-9a-z][0-9a-z]{0,9})$/

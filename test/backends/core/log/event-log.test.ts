@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { EVENT_TYPES } from '../../../schemas/index.ts'
-import type { Filter } from '../../../src/backends/backend.ts'
-import { Batch, Verdict } from '../../../src/backends/batch.ts'
-import { EventLog, MIN_LOG_BYTES } from '../../../src/backends/memory/event-log.ts'
-import type { Extract } from '../../../src/backends/memory/page.ts'
+import { EVENT_TYPES } from '../../../../schemas/index.ts'
+import type { Filter } from '../../../../src/backends/backend.ts'
+import { Batch, Verdict } from '../../../../src/backends/batch.ts'
+import { EventLog, MIN_LOG_BYTES } from '../../../../src/backends/core/log/event-log.ts'
+import type { Extract } from '../../../../src/backends/core/log/page.ts'
 
 const WIDE = { events: 100_000, bytes: 1 << 26 }
 

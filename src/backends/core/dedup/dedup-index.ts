@@ -3,7 +3,7 @@
  * an id counts once [DEDUP-1, DEDUP-2]. The oldest are forgotten first, when their time is over or when there is no
  * more room [DEDUP-4]; both happen a few at a time.
  */
-import { Verdict, type Batch } from '../batch.ts'
+import { Verdict, type Batch } from '../../batch.ts'
 import { HashIndex } from './hash-index.ts'
 
 const MINUTE = 60_000

@@ -3,8 +3,8 @@
  * oldest is emptied and used again when there is no room for a new one. An event's position is its number in the order
  * of arrival, from 0.
  */
-import type { Filter, PageLimits } from '../backend.ts'
-import type { Batch } from '../batch.ts'
+import type { Filter, PageLimits } from '../../backend.ts'
+import type { Batch } from '../../batch.ts'
 import { Extract } from './page.ts'
 import { PreparedFilter } from './prepared-filter.ts'
 import { Slab, isTaken } from './slab.ts'

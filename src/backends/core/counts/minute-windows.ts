@@ -3,7 +3,7 @@
  * last seen in it. Sliding totals are sums over whole hours and the minutes of the first one; unique users since a
  * minute are a sum of last-seen counts, exact because a late event never lowers a user's latest time. [WIN-1, WIN-2]
  */
-import { EVENT_TYPES } from '../../../schemas/index.ts'
+import { EVENT_TYPES } from '../../../../schemas/index.ts'
 
 const TYPES = EVENT_TYPES.length
 const MINUTE = 60_000

@@ -3,7 +3,7 @@
  * not of events. It goes over the list a few entries at a time, while events go on being counted in the same hour.
  */
 import type { HourCounts } from './hour-counts.ts'
-import { ENTRY, HOUR, HOUR_COUNT, type UserTable } from './user-table.ts'
+import { ENTRY, HOUR, HOUR_COUNT, type UserTable } from '../users/user-table.ts'
 
 /** See above. From its beginning to its end no window takes off entries of the hour. */
 export class HourFold {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { HashIndex } from '../../../src/backends/memory/hash-index.ts'
+import { HashIndex } from '../../../../src/backends/core/dedup/hash-index.ts'
 
 /** Whether a number is held under its hash. */
 function holds(index: HashIndex, hash: number, value: number): boolean {

@@ -3,15 +3,15 @@
  * notification of readers and the asynchronous face that all backends share.
  */
 import { randomBytes } from 'node:crypto'
-import type { Interval, StoreHealth, Summary, TimeSeries, TimeWindow, UserCounts } from '../../../schemas/index.ts'
+import type { Interval, StoreHealth, Summary, TimeSeries, TimeWindow, UserCounts } from '../../schemas/index.ts'
 import {
   LostCursorError, READY, type Aggregator, type Backend, type Clock, type EventStore, type Filter, type Page, type PageLimits, type Readiness
-} from '../backend.ts'
-import type { Batch } from '../batch.ts'
-import { AppendSignal } from './append-signal.ts'
-import { MemoryCore, type Capacities } from './core.ts'
-import { formatCursor, parseCursor } from './cursor.ts'
-import { MemoryPage, type Extract } from './page.ts'
+} from './backend.ts'
+import type { Batch } from './batch.ts'
+import { AppendSignal } from './core/log/append-signal.ts'
+import { MemoryCore, type Capacities } from './core/core.ts'
+import { formatCursor, parseCursor } from './core/log/cursor.ts'
+import { MemoryPage, type Extract } from './core/log/page.ts'
 
 /** What a memory backend is made of. */
 export interface MemoryOptions extends Capacities {

@@ -2,7 +2,7 @@
  * A slab: a fixed stretch of the event log. Events lie one behind the other with a comma between, so that any run of
  * them is ready to be sent, and columns of type and user hash beside them answer a filter without reading them.
  */
-import { Verdict, type Batch } from '../batch.ts'
+import { Verdict, type Batch } from '../../batch.ts'
 
 const COMMA = 0x2c
 /** No valid event is shorter, so this many bytes an event never leave a slab out of places before it is out of bytes. */

@@ -1,6 +1,6 @@
 /** A filter made ready for looking at many events: types as a table, users as hashes that rule out nearly all others. */
-import { EVENT_TYPES, type Event } from '../../../schemas/index.ts'
-import type { Filter } from '../backend.ts'
+import { EVENT_TYPES, type Event } from '../../../../schemas/index.ts'
+import type { Filter } from '../../backend.ts'
 import type { Slab } from './slab.ts'
 
 /** See above. */

@@ -1,6 +1,6 @@
 import t from 'tap'
-import { MinuteWindows } from '../../../src/backends/memory/minute-windows.ts'
-import { DAY, HOUR, MINUTE, START } from '../test-clock.ts'
+import { MinuteWindows } from '../../../../src/backends/core/counts/minute-windows.ts'
+import { DAY, HOUR, MINUTE, START } from '../../test-clock.ts'
 
 const minute = (time: number): number => Math.floor(time / MINUTE)
 

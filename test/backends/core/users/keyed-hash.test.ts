@@ -1,5 +1,5 @@
 import t from 'tap'
-import { KeyedHash, viewOf } from '../../../src/backends/memory/keyed-hash.ts'
+import { KeyedHash, viewOf } from '../../../../src/backends/core/users/keyed-hash.ts'
 
 t.test('is a function of the bytes alone, wherever they lie', async (t) => {
   const hash = new KeyedHash()
