@@ -996,7 +996,7 @@ export interface operations {
                      *       "title": "What lies behind this cursor is gone",
                      *       "status": 410,
                      *       "code": "cursor_lost",
-                     *       "detail": "the events behind this cursor are no longer retained; start again from `earliest` or without a cursor",
+                     *       "detail": "the events after this cursor are no longer retained; start again from `earliest` or without a cursor",
                      *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
                      *     }
                      */

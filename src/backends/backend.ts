@@ -54,6 +54,24 @@ export interface PageLimits {
 /** Why a cursor cannot be read on from. */
 export type LostReason = 'not_retained' | 'other_history'
 
+/** Where a reader begins. */
+export interface Location {
+  /** The cursor to read on from. */
+  cursor: string
+  /** Whether everything after the cursor that was given will be read; absent where none was given. [LIVE-2] */
+  recovered?: boolean
+  /** The cursor that was given and can no longer be read on from, and why; `cursor` is the newest event's then. */
+  lost?: { after: string, reason: LostReason }
+}
+
+/** What became of a batch. */
+export interface Judgement {
+  /** The cursor after the newest event, once the batch's verdicts are final. */
+  cursor: string
+  /** One `Verdict` for each event of the batch; valid until the batch is cleared. */
+  verdicts: Uint8Array
+}
+
 /** A cursor that no backend ever made. */
 export class InvalidCursorError extends Error {
   override name = 'InvalidCursorError'
@@ -65,7 +83,7 @@ export class LostCursorError extends Error {
   readonly reason: LostReason
 
   constructor(reason: LostReason) {
-    super(reason === 'not_retained' ? 'the events behind this cursor are no longer retained' : 'this cursor belongs to another history')
+    super(reason === 'not_retained' ? 'the events after this cursor are no longer retained' : 'this cursor belongs to another history')
     this.reason = reason
   }
 }
@@ -100,25 +118,25 @@ export const READY: Readiness = { ready: true }
  * - *A duplicate is a verdict, not an error*, and changes nothing. So is an unavailable event; it claims nothing.
  * - *Visibility.* When `append` has resolved, the next summary and the next page include the batch. [ING-2]
  * - *Now* never goes back. [TIME-3]
+ *
+ * Whatever an engine over a network can only answer by asking is asynchronous and may reject with StorageUnavailableError;
+ * the rest is answered from what the store knows.
  */
 export interface EventStore {
   /** The core's now, in milliseconds since 1970. */
   now(): number
-  /** Judges and takes the events of a batch, writes `batch.verdicts`, and resolves with the cursor right behind it. */
-  append(batch: Batch): Promise<string>
-  /** Writes the verdicts that `append` would, and changes nothing. [ING-4] */
-  check(batch: Batch): Promise<string>
-  /** The cursor right behind the newest event. Cheap. */
-  cursor(): string
-  /** The cursor right before the oldest retained event. */
-  earliest(): string
+  /** Judges and takes the events of a batch. */
+  append(batch: Batch): Promise<Judgement>
+  /** Judges as `append` would, and changes nothing. [ING-4] */
+  check(batch: Batch): Promise<Judgement>
   /**
-   * Throws unless one can read on from this cursor.
-   * @throws InvalidCursorError, LostCursorError
+   * Where to read on from to have everything after a cursor; `earliest` stands for the one before the oldest retained event.
+   * Without a cursor, and where it is lost, that is the cursor after the newest event: never part of what was asked for.
+   * @throws InvalidCursorError
    */
-  assertReadable(cursor: string): void
+  locate(after?: string): Promise<Location>
   /**
-   * The next events behind a cursor that match the filter. May end early, even empty, after much that does not match.
+   * The next events after a cursor that match the filter. May end early, even empty, after much that does not match.
    * @throws InvalidCursorError, LostCursorError
    */
   read(after: string, filter: Filter, limits: PageLimits): Promise<Page>

@@ -5,12 +5,14 @@
 import { randomBytes } from 'node:crypto'
 import type { Interval, StoreHealth, Summary, TimeSeries, TimeWindow, UserCounts } from '../../schemas/index.ts'
 import {
-  LostCursorError, READY, type Aggregator, type Backend, type Clock, type EventStore, type Filter, type Page, type PageLimits, type Readiness
+  LostCursorError, READY,
+  type Aggregator, type Backend, type Clock, type EventStore, type Filter, type Judgement, type Location, type LostReason, type Page,
+  type PageLimits, type Readiness
 } from './backend.ts'
 import type { Batch } from './batch.ts'
 import { AppendSignal } from './core/log/append-signal.ts'
 import { MemoryCore, type Capacities } from './core/core.ts'
-import { formatCursor, parseCursor } from './core/log/cursor.ts'
+import { formatCursor, parseCursor, type ParsedCursor } from './core/log/cursor.ts'
 import { MemoryPage, type Extract } from './core/log/page.ts'
 
 /** What a memory backend is made of. */
@@ -42,28 +44,33 @@ export class MemoryStore implements EventStore {
     return this.#core.now()
   }
 
-  async append(batch: Batch): Promise<string> {
+  async append(batch: Batch): Promise<Judgement> {
     const before = this.#core.log.next
     this.#core.append(batch)
     if (this.#core.log.next !== before) this.#signal.raise()
-    return this.cursor()
+    return { cursor: this.head, verdicts: batch.verdicts }
   }
 
-  async check(batch: Batch): Promise<string> {
+  async check(batch: Batch): Promise<Judgement> {
     this.#core.check(batch)
-    return this.cursor()
+    return { cursor: this.head, verdicts: batch.verdicts }
   }
 
-  cursor(): string {
+  /** The cursor after the newest event. */
+  get head(): string {
     return formatCursor(this.#epoch, this.#core.log.next)
   }
 
-  earliest(): string {
+  /** The cursor before the oldest retained event. */
+  get tail(): string {
     return formatCursor(this.#epoch, this.#core.log.first)
   }
 
-  assertReadable(cursor: string): void {
-    this.#positionOf(cursor)
+  async locate(after?: string): Promise<Location> {
+    if (after === undefined) return { cursor: this.head }
+    if (after === 'earliest') return { cursor: this.tail, recovered: true }
+    const reason = this.#lossOf(parseCursor(after))
+    return reason === undefined ? { cursor: after, recovered: true } : { cursor: this.head, recovered: false, lost: { after, reason } }
   }
 
   async read(after: string, filter: Filter, limits: PageLimits): Promise<Page> {
@@ -100,11 +107,16 @@ export class MemoryStore implements EventStore {
   }
 
   #positionOf(cursor: string): number {
+    const parsed = parseCursor(cursor)
+    const reason = this.#lossOf(parsed)
+    if (reason !== undefined) throw new LostCursorError(reason)
+    return parsed.position
+  }
+
+  #lossOf({ epoch, position }: ParsedCursor): LostReason | undefined {
     const { log } = this.#core
-    const { epoch, position } = parseCursor(cursor)
-    if (epoch !== this.#epoch || position > log.next) throw new LostCursorError('other_history')
-    if (position < log.first) throw new LostCursorError('not_retained')
-    return position
+    if (epoch !== this.#epoch || position > log.next) return 'other_history'
+    return position < log.first ? 'not_retained' : undefined
   }
 
   #page(extract: Extract): Page {
@@ -125,7 +137,7 @@ export class MemoryAggregator implements Aggregator {
   }
 
   async summary(window: TimeWindow): Promise<Summary> {
-    return this.#core.summary(window, this.#store.cursor())
+    return this.#core.summary(window, this.#store.head)
   }
 
   async users(window: TimeWindow, limit: number, named?: readonly string[]): Promise<UserCounts> {

@@ -42,8 +42,8 @@ export function createIngest({ store, maxEvents }: IngestOptions): Ingest {
     const overflow = new Overflow(body, memory)
     try {
       const { errors } = readBody(body, kind, { scanner, overflow, batch, maxEvents, now: store.now() })
-      const cursor = options?.validateOnly === true ? await store.check(batch) : await store.append(batch)
-      return makeReceipt(batch, errors, cursor)
+      const judgement = options?.validateOnly === true ? await store.check(batch) : await store.append(batch)
+      return makeReceipt(batch, errors, judgement)
     } finally {
       batch.clear()
       overflow.release()

@@ -1,6 +1,7 @@
 /** Receipts: the verdicts of a batch counted up, and the HTTP status that a receipt stands for. */
 import { stringify as stringifyUuid } from 'uuid'
 import type { EventError, Receipt, UnavailableCode } from '../../schemas/index.ts'
+import type { Judgement } from '../backends/backend.ts'
 import { Verdict, type Batch } from '../backends/batch.ts'
 
 /** What a verdict that took nothing is called, and what the sender is told. */
@@ -14,13 +15,13 @@ const UNAVAILABLE: Partial<Record<number, { code: UnavailableCode, detail: strin
  * Makes the receipt of a judged batch.
  * @param rejections the errors of events that never reached the batch, by index; taken over
  */
-export function makeReceipt(batch: Batch, rejections: EventError[], cursor: string): Receipt {
+export function makeReceipt(batch: Batch, rejections: EventError[], { cursor, verdicts }: Judgement): Receipt {
   let accepted = 0
   let duplicates = 0
   let late = 0
   let errors = rejections
   for (let i = 0; i < batch.count; i++) {
-    const verdict = batch.verdicts[i]
+    const verdict = verdicts[i]
     if (verdict === Verdict.Accepted) {
       accepted++
     } else if (verdict === Verdict.Duplicate) {

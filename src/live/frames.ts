@@ -3,7 +3,7 @@ import type { Receipt, ServerFrame, Summary } from '../../schemas/index.ts'
 import type { Page } from '../backends/backend.ts'
 import type { Encoding, Gap } from './encoding.ts'
 import type { FrameError } from './frame-error.ts'
-import type { Position } from './position.ts'
+import type { Location } from '../backends/backend.ts'
 
 function encode(frame: ServerFrame): Buffer {
   return Buffer.from(JSON.stringify(frame))
@@ -27,12 +27,12 @@ export const socketEncoding: Encoding = {
 }
 
 /** The first frame of a connection. */
-export function welcomeFrame({ cursor, recovered }: Position, heartbeatSeconds: number): Buffer {
+export function welcomeFrame({ cursor, recovered }: Location, heartbeatSeconds: number): Buffer {
   return encode({ type: 'welcome', cursor, recovered, heartbeat_seconds: heartbeatSeconds })
 }
 
 /** The answer to `subscribe` and `unsubscribe`. */
-export function subscribedFrame(id: string | undefined, { cursor, recovered }: Position): Buffer {
+export function subscribedFrame(id: string | undefined, { cursor, recovered }: Location): Buffer {
   return encode({ type: 'subscribed', id, cursor, recovered })
 }
 

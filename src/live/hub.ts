@@ -2,7 +2,7 @@
  * All live connections together: opens them, keeps count, lets time pass for them and ends them. It has no timer of its
  * own; whoever owns it calls `tick` several times a second.
  */
-import type { Aggregator, EventStore, Filter } from '../backends/backend.ts'
+import type { Aggregator, EventStore, Filter, Location } from '../backends/backend.ts'
 import type { Ingest } from '../ingest/ingest.ts'
 import { CloseCode, type Connection, type Outlet } from './connection.ts'
 import { Feed, type LiveStats } from './feed.ts'
@@ -42,6 +42,12 @@ export interface HubOptions {
   onError: (error: unknown) => void
 }
 
+/** The place of one connection among those that can be served. */
+export interface Place {
+  /** Gives the place to somebody else; called when the connection is gone, or does not open after all. */
+  release(): void
+}
+
 /** A connection once it is open. */
 interface Member {
   tick(now: number): void
@@ -58,6 +64,8 @@ export class Hub {
   readonly #context: SessionContext
   readonly #members = new Set<Member>()
   readonly #endListening: () => void
+  /** Open connections, and those that are about to open. */
+  #places = 0
   #isStopping = false
   #whenEmpty: (() => void) | undefined
 
@@ -79,9 +87,17 @@ export class Hub {
     return this.#members.size
   }
 
-  /** Whether no more connections can be served. */
-  get isFull(): boolean {
-    return this.#isStopping || this.#members.size >= this.#maxSubscribers
+  /** Reserves a place for a connection that is about to open; undefined where no more can be served. [LIVE-6] */
+  reserve(): Place | undefined {
+    if (this.#isStopping || this.#places >= this.#maxSubscribers) return undefined
+    this.#places++
+    let isTaken = true
+    return {
+      release: () => {
+        if (isTaken) this.#places--
+        isTaken = false
+      }
+    }
   }
 
   /** What has been done so far. */
@@ -92,18 +108,14 @@ export class Hub {
   /**
    * Takes over a WebSocket. The caller hands in the client's text frames with `receive`, and says with `leave` when the
    * connection is gone.
-   * @throws InvalidCursorError
    */
   openSession(connection: Connection, options: SessionOptions): Session {
     return this.#admit(new Session(this.#context, connection, options))
   }
 
-  /**
-   * Takes over a stream of Server-Sent Events. The caller says with `leave` when the reader is gone.
-   * @throws InvalidCursorError
-   */
-  openStream(outlet: Outlet, filter: Filter, after: string | undefined): Stream {
-    return this.#admit(new Stream(this.#feed, outlet, this.#context.heartbeat, filter, after))
+  /** Takes over a stream of Server-Sent Events. The caller says with `leave` when the reader is gone. */
+  openStream(outlet: Outlet, filter: Filter, location: Location): Stream {
+    return this.#admit(new Stream(this.#feed, outlet, this.#context.heartbeat, filter, location))
   }
 
   /** A connection is gone. */

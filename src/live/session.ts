@@ -5,7 +5,7 @@
  */
 import type { SubscribeFrame, UnsubscribeFrame } from '../../schemas/index.ts'
 import type { Static } from '@sinclair/typebox'
-import type { EventStore, Filter } from '../backends/backend.ts'
+import type { EventStore, Filter, Location } from '../backends/backend.ts'
 import type { Ingest } from '../ingest/ingest.ts'
 import { readClientFrame, type Publish, type Request } from './client-frame.ts'
 import { CloseCode, type Connection } from './connection.ts'
@@ -15,7 +15,6 @@ import { FrameError, asFrameError } from './frame-error.ts'
 import { ackFrame, errorFrame, socketEncoding, subscribedFrame, welcomeFrame } from './frames.ts'
 import { Liveness, type LivenessTimes } from './liveness.ts'
 import { Outbox } from './outbox.ts'
-import { findPosition, type Position } from './position.ts'
 import { Subscriber } from './subscriber.ts'
 import type { Summaries } from './summaries.ts'
 import { Watcher } from './watcher.ts'
@@ -45,12 +44,13 @@ export interface SessionOptions {
   canWrite: boolean
   /** Undefined for a client that asks for no events. */
   filter?: Filter
-  after?: string
+  /** Where it begins. */
+  location: Location
 }
 
 /** Something that is done when everything before it is; undefined while it is not known yet. */
 interface Step {
-  run: (() => void) | undefined
+  run: (() => void | Promise<void>) | undefined
 }
 
 /** See above. */
@@ -68,25 +68,24 @@ export class Session {
   #unsentAnswers = 0
   #publishBytes = 0
   #badFrames = 0
+  #isAsking = false
   #isPaused = false
   #isRefusing = false
   #isClosed = false
   #whenIdle: (() => void) | undefined
 
-  /** @throws InvalidCursorError */
-  constructor(context: SessionContext, connection: Connection, { canRead, canWrite, filter, after }: SessionOptions) {
-    const { store, feed, summaries, heartbeat, liveness } = context
-    const position = findPosition(store, after)
+  constructor(context: SessionContext, connection: Connection, { canRead, canWrite, filter, location }: SessionOptions) {
+    const { feed, summaries, heartbeat, liveness } = context
     this.#context = context
     this.#connection = connection
     this.#canRead = canRead
     this.#canWrite = canWrite
     this.#outbox = new Outbox(connection, feed.now)
-    this.#subscriber = new Subscriber(feed, connection, this.#outbox, socketEncoding, position.cursor)
+    this.#subscriber = new Subscriber(feed, connection, this.#outbox, socketEncoding, location.cursor)
     this.#watcher = new Watcher(summaries, this.#subscriber, this.#outbox)
     this.#liveness = new Liveness(connection, this.#outbox, liveness, feed.now())
-    this.#answer(welcomeFrame(position, Math.ceil(heartbeat / 1000)))
-    if (filter !== undefined) this.#subscriber.subscribe(filter, position)
+    this.#answer(welcomeFrame(location, Math.ceil(heartbeat / 1000)))
+    if (filter !== undefined) this.#subscriber.subscribe(filter, location)
   }
 
   /** Takes a text frame of the client. */
@@ -164,9 +163,23 @@ export class Session {
     this.#proceed()
   }
 
-  /** Does what is known and due, in order. */
+  /** Does what is known and due, in order: a step that asks the store holds up those after it. */
   #proceed(): void {
-    while (this.#steps.length > 0 && this.#steps[0].run !== undefined) this.#steps.shift()!.run!()
+    while (!this.#isAsking && this.#steps.length > 0 && this.#steps[0].run !== undefined) {
+      const asking = this.#steps[0].run()
+      if (asking === undefined) this.#steps.shift()
+      else this.#await(asking)
+    }
+  }
+
+  #await(asking: Promise<void>): void {
+    this.#isAsking = true
+    asking.then(() => {
+      this.#isAsking = false
+      this.#steps.shift()
+      this.#proceed()
+      this.#work()
+    })
   }
 
   #publish({ id, body }: Publish, step: Step): void {
@@ -187,12 +200,12 @@ export class Session {
     })
   }
 
-  #carryOut(request: Exclude<Request, Publish>): void {
+  #carryOut(request: Exclude<Request, Publish>): void | Promise<void> {
     if (this.#isClosed || this.#isRefusing) return
     try {
       if (!this.#canRead) throw new FrameError('forbidden', 'this needs a read key', request.id)
-      if (request.type === 'subscribe') this.#subscribe(request)
-      else if (request.type === 'unsubscribe') this.#unsubscribe(request)
+      if (request.type === 'subscribe') return this.#subscribe(request)
+      if (request.type === 'unsubscribe') this.#unsubscribe(request)
       else if (request.type === 'watch') this.#watcher.watch(request.time_window)
       else this.#watcher.unwatch(request.time_window)
       this.#badFrames = 0
@@ -202,12 +215,17 @@ export class Session {
   }
 
   /** Nothing of the old filter is told after `subscribed`, and nothing of the new one before. */
-  #subscribe({ id, event_types: types, user_ids: users, after }: Static<typeof SubscribeFrame>): void {
-    const position: Position = after === undefined && this.#subscriber.isSubscribed
-      ? { cursor: this.#subscriber.cursor }
-      : findPosition(this.#context.store, after)
-    this.#answer(subscribedFrame(id, position))
-    this.#subscriber.subscribe(makeFilter(types, users), position)
+  async #subscribe({ id, event_types: types, user_ids: users, after }: Static<typeof SubscribeFrame>): Promise<void> {
+    try {
+      const location = after === undefined && this.#subscriber.isSubscribed ? undefined : await this.#context.store.locate(after)
+      if (this.#isClosed || this.#isRefusing) return
+      const from = location ?? { cursor: this.#subscriber.cursor }
+      this.#answer(subscribedFrame(id, from))
+      this.#subscriber.subscribe(makeFilter(types, users), from)
+      this.#badFrames = 0
+    } catch (error) {
+      this.#refuse(this.#describe(error, id))
+    }
   }
 
   #unsubscribe({ id }: Static<typeof UnsubscribeFrame>): void {

@@ -1,10 +1,9 @@
 /** One reader of Server-Sent Events: it only listens, and may leave at any time. */
-import type { Filter } from '../backends/backend.ts'
+import type { Filter, Location } from '../backends/backend.ts'
 import { CloseCode, type Outlet } from './connection.ts'
 import type { Feed } from './feed.ts'
 import { messageEncoding, openingMessage } from './messages.ts'
 import { Outbox } from './outbox.ts'
-import { findPosition } from './position.ts'
 import { Subscriber } from './subscriber.ts'
 
 /** See above. */
@@ -13,15 +12,13 @@ export class Stream {
   readonly #heartbeat: number
   readonly #subscriber: Subscriber
 
-  /** @throws InvalidCursorError */
-  constructor(feed: Feed, outlet: Outlet, heartbeat: number, filter: Filter, after: string | undefined) {
-    const position = findPosition(feed.store, after)
+  constructor(feed: Feed, outlet: Outlet, heartbeat: number, filter: Filter, location: Location) {
     const outbox = new Outbox(outlet, feed.now)
     this.#outlet = outlet
     this.#heartbeat = heartbeat
-    this.#subscriber = new Subscriber(feed, outlet, outbox, messageEncoding, position.cursor)
-    this.#subscriber.subscribe(filter, position) // tells at once what is lost, and events only later
-    outbox.send(openingMessage(position.cursor), () => {})
+    this.#subscriber = new Subscriber(feed, outlet, outbox, messageEncoding, location.cursor)
+    this.#subscriber.subscribe(filter, location) // tells at once what is lost, and events only later
+    outbox.send(openingMessage(location.cursor), () => {})
   }
 
   /** To be called every now and then. */

@@ -2,14 +2,13 @@
  * A subscriber: a place in the event log and a filter. What it has not read costs nothing but what was handed to its
  * socket, which is at most two frames; the next one is taken when the socket has let go of one. [LIVE-1, LIVE-4]
  */
-import { LostCursorError, StorageUnavailableError, type Filter } from '../backends/backend.ts'
+import { LostCursorError, StorageUnavailableError, type Filter, type Location, type LostReason } from '../backends/backend.ts'
 import { freeMemory } from '../backends/free-memory.ts'
 import { CloseCode, type Outlet } from './connection.ts'
 import type { Cohort } from './cohort.ts'
 import type { Encoding } from './encoding.ts'
 import type { Feed, Turn } from './feed.ts'
 import type { Outbox } from './outbox.ts'
-import type { Position } from './position.ts'
 import type { Frame, FrameReader, Group, Reading } from './shared-frames.ts'
 
 /** Most frames in a socket. */
@@ -59,7 +58,7 @@ export class Subscriber implements FrameReader, Turn {
   }
 
   /** From now on tells the events behind a place that match; nothing that only matched before is told any more. */
-  subscribe(filter: Filter, { cursor, lost }: Position): void {
+  subscribe(filter: Filter, { cursor, lost }: Location): void {
     this.unsubscribe()
     this.#cursor = cursor
     this.#spokeAt = this.#feed.now()
@@ -128,18 +127,27 @@ export class Subscriber implements FrameReader, Turn {
 
   fail(reading: Reading, error: unknown): void {
     if (reading !== this.#reading) return
-    this.#reading = undefined
     if (error instanceof LostCursorError) {
-      const cursor = this.#feed.store.cursor()
-      this.#tellGap({ reason: error.reason === 'not_retained' ? 'too_slow' : error.reason, after: this.#cursor, cursor })
-      this.#cursor = cursor
-      this.#feed.queue(this)
-      this.onMove?.()
-    } else if (error instanceof StorageUnavailableError) {
+      const reason = error.reason === 'not_retained' ? 'too_slow' : error.reason
+      this.#feed.store.locate().then(({ cursor }) => this.#skip(reading, reason, cursor), (failure) => this.fail(reading, failure))
+      return
+    }
+    this.#reading = undefined
+    if (error instanceof StorageUnavailableError) {
       this.#feed.stall(this)
     } else {
       this.abandon(error)
     }
+  }
+
+  /** Goes on from a cursor after a reading that was lost, and says that what lies between is missing. */
+  #skip(reading: Reading, reason: LostReason | 'too_slow', cursor: string): void {
+    if (reading !== this.#reading) return
+    this.#reading = undefined
+    this.#tellGap({ reason, after: this.#cursor, cursor })
+    this.#cursor = cursor
+    this.#feed.queue(this)
+    this.onMove?.()
   }
 
   /** Ends the connection after an error of the service's own. */

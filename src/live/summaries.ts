@@ -59,8 +59,16 @@ export class Summaries {
       this.#boards.set(window, board)
     }
     board.watchers.add(watcher)
-    if (board.latest?.cursor !== this.#store.cursor() || !this.#isRecent(board.computedAt)) this.#compute(board)
+    if (board.latest === undefined || !this.#isRecent(board.computedAt)) this.#compute(board)
+    else this.#refresh(board)
     return board
+  }
+
+  /** Sums up anew where events have come since the latest summary. */
+  #refresh(board: Board): void {
+    this.#store.locate().then(({ cursor }) => {
+      if (board.latest?.cursor !== cursor) this.#compute(board)
+    }, this.#onError)
   }
 
   leave(board: Board, watcher: Watcher): void {

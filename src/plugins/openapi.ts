@@ -26,7 +26,7 @@ const TYPICAL_PROBLEMS: Readonly<Record<string, readonly [ProblemCode, string]>>
   403: ['forbidden', 'this needs another key, and this key is for something else'],
   404: ['not_found', 'there is no problem of this code'],
   408: ['request_timeout', 'the request did not arrive in time'],
-  410: ['cursor_lost', 'the events behind this cursor are no longer retained; start again from `earliest` or without a cursor'],
+  410: ['cursor_lost', 'the events after this cursor are no longer retained; start again from `earliest` or without a cursor'],
   413: ['too_many_events', 'at most 10000 events may be sent at a time'],
   415: ['unsupported_media_type', 'send application/json, application/x-ndjson or text/plain, and say so in content-type'],
   422: ['all_rejected', 'see `errors`; do not send these events again unchanged'],

@@ -89,7 +89,7 @@ async function listEvents(request: FastifyRequest<{ Querystring: Static<typeof E
   const limits = { events: limit!, bytes: PAGE_MAX_BYTES }
   const page = after === undefined
     ? await store.newest(filter, limits)
-    : await store.read(after === 'earliest' ? store.earliest() : after, filter, limits)
+    : await store.read(after === 'earliest' ? (await store.locate(after)).cursor : after, filter, limits)
   return reply.type('application/json; charset=utf-8').send(page.enclose(page.count, '{"events":[', `],"cursor":${JSON.stringify(page.cursor)},"has_more":${page.hasMore}}`))
 }
 

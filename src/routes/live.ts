@@ -5,12 +5,20 @@ import type { Static } from '@sinclair/typebox'
 import type { FastifyRequest } from 'fastify'
 import type { RawData, WebSocket } from 'ws'
 import { LiveQuery } from '../../schemas/index.ts'
+import type { Location } from '../backends/backend.ts'
 import { ProblemError } from '../errors.ts'
 import { CloseCode, type Connection } from '../live/connection.ts'
 import { makeFilter } from '../live/filter.ts'
 import type { Scope } from '../plugins/keys.ts'
-import { checkPlace, checkRoom } from './admission.ts'
+import { reservePlace } from './admission.ts'
 import { GUARDED_PROBLEMS, problem } from './responses.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Where a live connection begins; known before its upgrade. */
+    location: Location | null
+  }
+}
 
 type LiveRequest = FastifyRequest<{ Querystring: Static<typeof LiveQuery> }>
 
@@ -76,6 +84,8 @@ class SocketConnection implements Connection {
 const TEXT = { binary: false }
 
 const live: FastifyPluginAsyncTypebox = async (app) => {
+  app.decorateRequest('location', null)
+
   function allows(request: LiveRequest, scope: Scope): boolean {
     try {
       app.authorize(request, scope)
@@ -97,7 +107,6 @@ const live: FastifyPluginAsyncTypebox = async (app) => {
     if (!subscribe && (after ?? types ?? users) !== undefined) {
       throw new ProblemError('invalid_query', '`after`, `event_type` and `user_id` go with a subscription, and `subscribe` is false')
     }
-    checkPlace(app, after)
   }
 
   app.route<{ Querystring: Static<typeof LiveQuery> }>({
@@ -112,14 +121,13 @@ const live: FastifyPluginAsyncTypebox = async (app) => {
       done()
     },
 
-    // Nothing comes between this and the upgrade, so no two connections get the same last place.
-    preHandler: (request, _reply, done) => {
-      if (request.ws) {
-        authorize(request)
-        checkQuery(request)
-        checkRoom(app)
-      }
-      done()
+    preHandler: async (request) => {
+      if (!request.ws) return
+      authorize(request)
+      checkQuery(request)
+      const place = reservePlace(app)
+      request.raw.socket.once('close', () => place.release())
+      request.location = await app.store.locate(request.query.after)
     },
 
     handler: async () => {
@@ -127,12 +135,12 @@ const live: FastifyPluginAsyncTypebox = async (app) => {
     },
 
     wsHandler: (socket, request) => {
-      const { after, subscribe, event_type: types, user_id: users } = request.query
+      const { subscribe, event_type: types, user_id: users } = request.query
       const session = app.live.openSession(new SocketConnection(socket, request.raw.socket), {
         canRead: allows(request, 'read'),
         canWrite: allows(request, 'write'),
         filter: subscribe ? makeFilter(types, users) : undefined,
-        after
+        location: request.location!
       })
       socket.on('message', (data: RawData, isBinary: boolean) => {
         if (isBinary) session.stop(CloseCode.Binary, 'frames are JSON text')

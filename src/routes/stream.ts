@@ -7,7 +7,7 @@ import { CURSOR_MAX_LENGTH, StreamQuery } from '../../schemas/index.ts'
 import { InvalidCursorError } from '../backends/backend.ts'
 import type { Outlet } from '../live/connection.ts'
 import { makeFilter } from '../live/filter.ts'
-import { checkPlace, checkRoom } from './admission.ts'
+import { reservePlace } from './admission.ts'
 import { GUARDED_PROBLEMS, problem } from './responses.ts'
 
 type StreamRequest = FastifyRequest<{ Querystring: Static<typeof StreamQuery> }>
@@ -66,20 +66,21 @@ const stream: FastifyPluginAsyncTypebox = async (app) => {
   function afterOf({ headers, query }: StreamRequest): string | undefined {
     const after = headers['last-event-id'] as string || query.after
     if (after !== undefined && after.length > CURSOR_MAX_LENGTH) throw new InvalidCursorError('too long')
-    checkPlace(app, after)
     return after
   }
 
   async function streamEvents(request: StreamRequest, reply: FastifyReply) {
     const { event_type: types, user_id: users } = request.query
-    const after = afterOf(request)
-    if (request.method === 'HEAD') return reply.headers(HEADERS).send()
-    checkRoom(app)
+    const response = reply.raw
+    const place = request.method === 'HEAD' ? undefined : reservePlace(app)
+    response.on('close', () => place?.release())
+    const location = await app.store.locate(afterOf(request))
+    if (place === undefined) return reply.headers(HEADERS).send()
+    if (response.destroyed) return reply.hijack()
 
     reply.headers(HEADERS).hijack()
-    const response = reply.raw
     response.writeHead(200, reply.getHeaders() as Record<string, string>)
-    const member = app.live.openStream(new ResponseOutlet(response), makeFilter(types, users), after)
+    const member = app.live.openStream(new ResponseOutlet(response), makeFilter(types, users), location)
     response.on('close', () => app.live.leave(member))
     response.on('error', () => {}) // a reader that has gone; `close` follows
     return reply

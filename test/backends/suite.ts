@@ -68,7 +68,7 @@ export function backendSuite(t: Test, name: string, make: MakeBackend, numRuns =
       const { backend, ...rig } = await new Rig().open(t, make)
       t.equal((await backend.aggregator.summary('7d')).total_events, 0)
       t.equal((await backend.store.newest(EVERYTHING, WIDE)).count, 0)
-      t.equal(backend.store.cursor(), backend.store.earliest())
+      t.equal((await backend.store.locate()).cursor, (await backend.store.locate('earliest')).cursor)
       t.match(backend.store.health(), { ids: 0, users: 0, events_retained: 0, oldest_retained: null, exact: true })
       t.ok(rig)
       await new Rig().open(t, make).then((other) => other.send(other.event()))
@@ -92,7 +92,7 @@ export function backendSuite(t: Test, name: string, make: MakeBackend, numRuns =
     const one = await rig.send(rig.event())
     const second = [rig.event(), rig.event()]
     const two = await rig.send(...second)
-    t.equal(two.cursor, store.cursor())
+    t.equal(two.cursor, (await store.locate()).cursor)
     t.equal((await aggregator.summary('24h')).cursor, two.cursor)
     const page = await store.read(one.cursor, EVERYTHING, WIDE)
     t.same(eventsOf(page), second)
@@ -181,7 +181,7 @@ export function backendSuite(t: Test, name: string, make: MakeBackend, numRuns =
   t.test(`${name}: filters by type and by user, together and apart`, async (t) => {
     const rig = await new Rig().open(t, make)
     const { store } = rig.backend
-    const start = store.cursor()
+    const start = (await store.locate()).cursor
     const users = ['ada', 'bob', 'ç"\\d', 'constructor', '__proto__']
     const events = users.flatMap((user_id) => EVENT_TYPES.map((event_type) => rig.event({ user_id, event_type })))
     await rig.send(...events)
@@ -193,7 +193,7 @@ export function backendSuite(t: Test, name: string, make: MakeBackend, numRuns =
       const wanted = events.filter((event) => (types?.includes(event.event_type) ?? true) && (users?.includes(event.user_id) ?? true))
       const page = await store.read(start, filter, WIDE)
       t.same(eventsOf(page), wanted, JSON.stringify({ types, users }))
-      t.equal(page.cursor, store.cursor(), 'the place moves past what does not match')
+      t.equal(page.cursor, (await store.locate()).cursor, 'the place moves past what does not match')
       t.same(eventsOf(await store.newest(filter, { events: 2, bytes: 1 << 20 })), wanted.slice(-2))
     }
   })
@@ -201,7 +201,7 @@ export function backendSuite(t: Test, name: string, make: MakeBackend, numRuns =
   t.test(`${name}: limits of events and bytes`, async (t) => {
     const rig = await new Rig().open(t, make)
     const { store } = rig.backend
-    const start = store.cursor()
+    const start = (await store.locate()).cursor
     await rig.send(...Array.from({ length: 50 }, () => rig.event({ properties: { page: 'x'.repeat(1000) } })))
     const three = await store.read(start, EVERYTHING, { events: 3, bytes: 1 << 20 })
     t.equal(three.count, 3)
@@ -211,24 +211,26 @@ export function backendSuite(t: Test, name: string, make: MakeBackend, numRuns =
     t.equal((await store.read(start, EVERYTHING, { events: 50, bytes: 1 })).count, 1, 'at least one')
     const newest = await store.newest(EVERYTHING, { events: 50, bytes: 5000 })
     t.equal(newest.count, small.count)
-    t.equal(newest.cursor, store.cursor(), 'the newest end at the head, however few fit')
+    t.equal(newest.cursor, (await store.locate()).cursor, 'the newest end at the head, however few fit')
   })
 
   t.test(`${name}: the log is bounded, and a place that has left it is told from a foreign one`, async (t) => {
     const rig = await new Rig().open(t, make)
     const { store } = rig.backend
-    const start = store.cursor()
+    const start = (await store.locate()).cursor
     const page = 'x'.repeat(20_000)
     for (let i = 0; i < 100; i++) await rig.send(rig.event({ properties: { page } }))
     t.ok(store.health().log_bytes <= 1 << 20)
-    t.throws(() => store.assertReadable(start), { name: 'LostCursorError' })
-    await t.rejects(store.read(start, EVERYTHING, WIDE), { message: 'the events behind this cursor are no longer retained' })
+    t.same(await store.locate(start), { cursor: (await store.locate()).cursor, recovered: false, lost: { after: start, reason: 'not_retained' } })
+    await t.rejects(store.read(start, EVERYTHING, WIDE), { message: 'the events after this cursor are no longer retained' })
     const foreign = await new Rig().open(t, make)
     await foreign.send(foreign.event())
-    await t.rejects(store.read(foreign.backend.store.cursor(), EVERYTHING, WIDE), { message: 'this cursor belongs to another history' })
-    for (const junk of ['', 'x', 'earliest', `${start}x!`, '../../etc/passwd', '__proto__']) t.throws(() => store.assertReadable(junk), { name: 'InvalidCursorError' }, junk)
-    store.assertReadable(store.earliest())
-    t.equal((await store.read(store.earliest(), EVERYTHING, WIDE)).count, store.health().events_retained)
+    await t.rejects(store.read((await foreign.backend.store.locate()).cursor, EVERYTHING, WIDE), { message: 'this cursor belongs to another history' })
+    for (const junk of ['', 'x', 'earliest2', `${start}x!`, '../../etc/passwd', '__proto__']) await t.rejects(store.locate(junk), { name: 'InvalidCursorError' }, junk)
+    const earliest = await store.locate('earliest')
+    t.equal(earliest.recovered, true)
+    t.same(await store.locate(earliest.cursor), earliest)
+    t.equal((await store.read(earliest.cursor, EVERYTHING, WIDE)).count, store.health().events_retained)
   })
 
   t.test(`${name}: readers are told once a turn`, async (t) => {
@@ -304,7 +306,7 @@ function capacities(): fc.Arbitrary<{ ids: number, users: number }> {
 
 async function follow(steps: Step[], clock: TestClock, backend: Backend, oracle: Oracle): Promise<void> {
   const ingest = createIngest({ store: backend.store, maxEvents: 100 })
-  const start = backend.store.cursor()
+  const start = (await backend.store.locate()).cursor
   for (const step of steps) {
     if (step.kind !== 'send') {
       clock[step.kind](step.ms)
@@ -319,7 +321,7 @@ async function follow(steps: Step[], clock: TestClock, backend: Backend, oracle:
     }
     for (const window of TIME_WINDOWS) {
       const { cursor, ...summary } = await backend.aggregator.summary(window)
-      same(cursor, backend.store.cursor())
+      same(cursor, (await backend.store.locate()).cursor)
       same(summary, oracle.summary(window))
       same(await backend.aggregator.users(window, 3), oracle.users(window, 3))
       same(await backend.aggregator.users(window, 3, ['b', 'nobody', '__proto__']), oracle.users(window, 3, ['b', 'nobody', '__proto__']))

@@ -20,7 +20,7 @@ async function answer(method: string, url: URL, body: Buffer): Promise<[number, 
   if (method === 'POST') return [200, JSON.stringify(await ingest(body, 'json'))]
   if (url.pathname === '/analytics/summary') return [200, JSON.stringify(await aggregator.summary('7d'))]
   const after = url.searchParams.get('after')!
-  const page = await store.read(after === 'earliest' ? store.earliest() : after, {}, { events: 1000, bytes: 1 << 20 })
+  const page = await store.read(after === 'earliest' ? (await store.locate('earliest')).cursor : after, {}, { events: 1000, bytes: 1 << 20 })
   return [200, `{"events":[${page.bytes.toString()}],"cursor":"${page.cursor}","has_more":${page.hasMore}}`]
 }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import t from 'tap'
 import fc from 'fast-check'
 import type { Event, Receipt } from '../../schemas/index.ts'
-import type { Backend, EventStore } from '../../src/backends/backend.ts'
+import type { Backend, EventStore, Judgement } from '../../src/backends/backend.ts'
 import type { Batch } from '../../src/backends/batch.ts'
 import { createMemoryBackend } from '../../src/backends/memory.ts'
 import { ProblemError } from '../../src/errors.ts'
@@ -47,7 +47,7 @@ class Rig {
 
   /** The texts of all events that were kept. */
   async kept(): Promise<string[]> {
-    const page = await this.backend.store.read(this.backend.store.earliest(), {}, { events: 10_000, bytes: 1 << 24 })
+    const page = await this.backend.store.read((await this.backend.store.locate('earliest')).cursor, {}, { events: 10_000, bytes: 1 << 24 })
     return Array.from({ length: page.count }, (_, i) => page.bytes.toString('utf8', page.offsets[i], page.offsets[i + 1] - 1))
   }
 }
@@ -55,7 +55,7 @@ class Rig {
 t.test('one bad event never spoils its neighbours [ING-1]', async (t) => {
   const rig = new Rig()
   const receipt = await rig.send(event(1), BAD, event(2), null, event(3, { ago: 9 * DAY }), event(1))
-  t.match(receipt, { accepted: 3, duplicates: 1, rejected: 2, unavailable: 0, late: 1, cursor: rig.backend.store.cursor() })
+  t.match(receipt, { accepted: 3, duplicates: 1, rejected: 2, unavailable: 0, late: 1, cursor: (await rig.backend.store.locate()).cursor })
   t.same(receipt.errors.map(({ index, code }) => [index, code]), [[1, 'invalid_event_type'], [3, 'invalid_event']])
   t.equal(receiptStatus(receipt), 207)
   t.same(await rig.kept(), [event(1), event(2), event(3, { ago: 9 * DAY })].map((kept) => JSON.stringify(kept)))
@@ -102,10 +102,10 @@ t.test('validate_only says what append would, and changes nothing [ING-4]', asyn
   const events = [
     event(1), event(2), event(2), BAD, event(3, { ago: 9 * DAY }), event(4, { user_id: 'bob' }), event(5, { user_id: 'eve' }), event(5, { user_id: 'ada' }), event(6, { user_id: 'bob' }), 7
   ]
-  const before = [rig.backend.store.cursor(), rig.backend.store.health(), await rig.backend.aggregator.summary('7d'), await rig.kept()]
+  const before = [(await rig.backend.store.locate()).cursor, rig.backend.store.health(), await rig.backend.aggregator.summary('7d'), await rig.kept()]
   const foretold = await rig.check(...events)
   t.same(await rig.check(...events), foretold, 'as often as one likes')
-  t.same([rig.backend.store.cursor(), rig.backend.store.health(), await rig.backend.aggregator.summary('7d'), await rig.kept()], before)
+  t.same([(await rig.backend.store.locate()).cursor, rig.backend.store.health(), await rig.backend.aggregator.summary('7d'), await rig.kept()], before)
   const receipt = await rig.send(...events)
   t.match(receipt, { accepted: 5, late: 1, duplicates: 2, rejected: 2, unavailable: 1, errors: [{ code: 'invalid_event_type' }, { code: 'user_capacity', index: 6, event_id: idOf(5) }, {}] })
   t.same({ ...foretold, cursor: '' }, { ...receipt, cursor: '' })
@@ -164,13 +164,13 @@ t.test('requests at the same time do not mix', async (t) => {
 /** A store whose appends take as long as a test wants. */
 class SlowStore {
   readonly batches = new Set<Batch>()
-  readonly waiting: { batch: Batch, resolve: (cursor: string) => void, reject: (error: Error) => void }[] = []
+  readonly waiting: { batch: Batch, resolve: (judgement: Judgement) => void, reject: (error: Error) => void }[] = []
 
   now(): number {
     return START
   }
 
-  append(batch: Batch): Promise<string> {
+  append(batch: Batch): Promise<Judgement> {
     this.batches.add(batch)
     return new Promise((resolve, reject) => this.waiting.push({ batch, resolve, reject }))
   }
@@ -183,7 +183,7 @@ t.test('a batch is not used again before its store is done with it', async (t) =
   const settle = (request: number, verdict: number): void => {
     const { batch, resolve } = store.waiting[request]
     batch.verdicts[0] = verdict
-    resolve('here')
+    resolve({ cursor: 'here', verdicts: batch.verdicts })
   }
 
   const first = [send(1), send(2), send(3)]
@@ -209,11 +209,11 @@ t.test('a verdict never passes for one of the next request', async (t) => {
   const ingest = createIngest({ store: store as Partial<EventStore> as EventStore, maxEvents: 10 })
   const first = ingest(Buffer.from(JSON.stringify([event(1)])), 'json')
   store.waiting[0].batch.verdicts[0] = 1
-  store.waiting[0].resolve('here')
+  store.waiting[0].resolve({ cursor: 'here', verdicts: store.waiting[0].batch.verdicts })
   t.match(await first, { accepted: 1 })
   const second = ingest(Buffer.from(JSON.stringify([event(2)])), 'json')
   t.equal(store.waiting[1].batch, store.waiting[0].batch, 'the batch is the same')
-  store.waiting[1].resolve('here')
+  store.waiting[1].resolve({ cursor: 'here', verdicts: store.waiting[1].batch.verdicts })
   await t.rejects(second, /verdict 0/, 'what the store did not judge is not accepted')
 })
 
@@ -225,7 +225,7 @@ t.test('a few batches are kept for the next requests, and none that is huge', as
     const receipts = bodies.map((body) => ingest(body, 'json'))
     for (const { batch, resolve } of store.waiting.slice(from)) {
       batch.verdicts.fill(1, 0, batch.count)
-      resolve('here')
+      resolve({ cursor: 'here', verdicts: batch.verdicts })
     }
     await Promise.all(receipts)
   }

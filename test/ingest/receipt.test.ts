@@ -33,7 +33,7 @@ function judge(sent: Sent): Judged {
     batch.verdicts[i] = verdict
     return id
   })
-  return { receipt: makeReceipt(batch, errors, 'here'), ids }
+  return { receipt: makeReceipt(batch, errors, { cursor: 'here', verdicts: batch.verdicts }), ids }
 }
 
 t.test('any mix of verdicts', async (t) => {

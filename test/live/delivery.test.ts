@@ -11,10 +11,10 @@ const READER = { canRead: true, canWrite: false, filter: {} }
 const MOST_BUFFERED = 2 * (65_536 + 100)
 
 /** Opens so many unfiltered connections. */
-function openMany({ hub }: Rig, count: number, eager = true): FakePeer[] {
+function openMany(rig: Rig, count: number, eager = true): FakePeer[] {
   return Array.from({ length: count }, () => {
     const peer = new FakePeer({ eager })
-    hub.openSession(peer, READER)
+    rig.hub.openSession(peer, { ...READER, location: rig.here })
     return peer
   })
 }
@@ -48,7 +48,7 @@ t.test('a stalled reader with 100,000 events going by: two frames in its socket,
 t.test('a reader that takes a frame now and then loses nothing either', async (t) => {
   const rig = createRig()
   const peer = new FakePeer({ eager: false })
-  rig.hub.openSession(peer, READER)
+  rig.hub.openSession(peer, { ...READER, location: rig.here })
   const sent: string[] = []
   for (let i = 0; i < 50; i++) {
     sent.push(...await rig.send(rig.events(200)))
@@ -75,7 +75,7 @@ t.test('only when its place has left the log is there a gap; from the head it go
     sent.push(...await rig.send(rig.events(1000)))
     await settle(2)
   }
-  const head = rig.store.cursor()
+  const head = (await rig.store.locate()).cursor
   peer.wakeUp()
   await settle(50)
   const delivered = peer.eventIds
@@ -112,7 +112,7 @@ t.test('whoever comes at whatever moment of a read of somebody else is told ever
     const sent = await rig.send(rig.events(250)) // in a frame that is worth freeing
     const peers = [new FakePeer(), new FakePeer()]
     for (const peer of peers) {
-      rig.hub.openSession(peer, { ...READER, after: 'earliest' })
+      rig.hub.openSession(peer, { ...READER, location: await rig.store.locate('earliest') })
       for (let turn = 0; turn < turns; turn++) await Promise.resolve()
     }
     await settle()
@@ -128,7 +128,7 @@ t.test('filters that mean the same share frames, others do not', async (t) => {
   ]
   const peers = filters.map((filter) => {
     const peer = new FakePeer()
-    rig.hub.openSession(peer, { ...READER, filter })
+    rig.hub.openSession(peer, { ...READER, location: rig.here, filter })
     return peer
   })
   await settle()
@@ -146,7 +146,7 @@ t.test('those to whom nothing matters are not touched, and their place moves on 
   const rig = createRig(counter)
   const open = () => {
     const peer = new FakePeer()
-    return { peer, session: rig.hub.openSession(peer, { ...READER, filter: { types: new Set([3]) } }) }
+    return { peer, session: rig.hub.openSession(peer, { ...READER, location: rig.here, filter: { types: new Set([3]) } }) }
   }
   const members = []
   for (let i = 0; i < 10; i++) { // they begin at different places
@@ -164,7 +164,7 @@ t.test('those to whom nothing matters are not touched, and their place moves on 
   for (const { session } of members.splice(0, 300)) rig.hub.leave(session)
   rig.clock.advance(25_000)
   rig.hub.tick()
-  t.ok(members.every(({ peer }) => peer.framesOf('events').length === 1 && peer.framesOf('events')[0].cursor === rig.store.cursor()))
+  t.ok(members.every(({ peer }) => peer.framesOf('events').length === 1 && peer.framesOf('events')[0].cursor === rig.here.cursor))
   const [id] = await rig.send(rig.events(1, 'signup'))
   await settle()
   t.ok(members.every(({ peer }) => peer.eventIds.length === 1 && peer.eventIds[0] === id))
@@ -175,7 +175,7 @@ t.test('those who come and go leave nothing behind', async (t) => {
   const rig = createRig(counter)
   for (let i = 0; i < 100; i++) {
     const peer = new FakePeer({ eager: i % 2 === 0 })
-    const session = rig.hub.openSession(peer, { ...READER, filter: { users: new Set([`user ${i}`]) } })
+    const session = rig.hub.openSession(peer, { ...READER, location: rig.here, filter: { users: new Set([`user ${i}`]) } })
     if (i % 3 === 0) await settle(2)
     rig.hub.leave(session)
     rig.hub.leave(session)
@@ -203,7 +203,7 @@ t.test('one after the other has its turn: a crowd does not keep the process to i
 t.test('silence', async (t) => {
   const rig = createRig()
   const quiet = new FakePeer()
-  rig.hub.openSession(quiet, { ...READER, filter: { types: new Set([3]) } })
+  rig.hub.openSession(quiet, { ...READER, location: rig.here, filter: { types: new Set([3]) } })
   const [busy] = openMany(rig, 1)
   await settle()
   const tick = async (ms: number) => {
@@ -216,7 +216,7 @@ t.test('silence', async (t) => {
   await rig.send(rig.events(3))
   await settle()
   await tick(1)
-  t.same(quiet.framesOf('events'), [{ type: 'events', cursor: rig.store.cursor(), events: [] }], 'its place has moved with what did not match')
+  t.same(quiet.framesOf('events'), [{ type: 'events', cursor: (await rig.store.locate()).cursor, events: [] }], 'its place has moved with what did not match')
   t.equal(busy.framesOf('events').length, 1, 'who heard something is not told')
   await tick(24_998)
   t.equal(busy.framesOf('events').length, 1)
@@ -228,9 +228,9 @@ t.test('silence', async (t) => {
 t.test('silence says no place that was not reached', async (t) => {
   const rig = createRig()
   const peer = new FakePeer()
-  rig.hub.openSession(peer, READER)
+  rig.hub.openSession(peer, { ...READER, location: rig.here })
   await settle()
-  const before = rig.store.cursor()
+  const before = (await rig.store.locate()).cursor
   await rig.send(rig.events(1)) // appended, and its delivery still to come
   rig.clock.advance(25_000)
   rig.hub.tick()
@@ -322,7 +322,7 @@ t.test('a reader that is quick gets a long resume in few turns of the process, a
   const sent = await rig.send(rig.events(10_000))
   const [peer] = openMany(rig, 1)
   const resumed = new FakePeer()
-  rig.hub.openSession(resumed, { ...READER, after: 'earliest' })
+  rig.hub.openSession(resumed, { ...READER, location: await rig.store.locate('earliest') })
   await settle(4)
   t.same(resumed.eventIds, sent)
   t.equal(peer.eventIds.length, 0)
@@ -345,14 +345,14 @@ t.test('streams', async (t) => {
   t.test('an event a message, each with the cursor behind it', async (t) => {
     const rig = createRig()
     const peer = new TextPeer()
-    const start = rig.store.cursor()
-    const stream = rig.hub.openStream(peer, { types: new Set([1]) }, undefined)
+    const start = (await rig.store.locate()).cursor
+    const stream = rig.hub.openStream(peer, { types: new Set([1]) }, rig.here)
     await settle()
     const cursors: string[] = []
     const events = [rig.event({ user_id: 'é' }), rig.event({ event_type: 'signup' }), rig.event({ properties: { page: 'a\nb\r\u2028' } })]
     for (const event of events) {
       await rig.send([event])
-      cursors.push(rig.store.cursor())
+      cursors.push((await rig.store.locate()).cursor)
     }
     await settle()
     t.equal(peer.text, `retry: 2000\nid: ${start}\n\n` +
@@ -371,8 +371,8 @@ t.test('streams', async (t) => {
   t.test('a lost place is told first', async (t) => {
     const rig = createRig()
     const peer = new TextPeer()
-    const cursor = rig.store.cursor()
-    rig.hub.openStream(peer, {}, '0123456789ab.1')
+    const cursor = (await rig.store.locate()).cursor
+    rig.hub.openStream(peer, {}, await rig.store.locate('0123456789ab.1'))
     const gap = { type: 'gap', after: '0123456789ab.1', reason: 'other_history', cursor }
     const [event, id, data, end] = peer.text.split('\n')
     t.same([event, id, end], ['event: gap', `id: ${cursor}`, ''])

@@ -83,8 +83,8 @@ t.test('the hub cuts off who is gone and counts it', async (t) => {
   const rig = createRig()
   const peer = new FakePeer()
   const alive = new FakePeer()
-  rig.hub.openSession(peer, { canRead: true, canWrite: true })
-  rig.hub.openSession(alive, { canRead: true, canWrite: true })
+  rig.hub.openSession(peer, { canRead: true, canWrite: true, location: rig.here })
+  rig.hub.openSession(alive, { canRead: true, canWrite: true, location: rig.here })
   for (let i = 0; i < 40; i++) {
     rig.clock.advance(1000)
     alive.received++

@@ -61,7 +61,7 @@ t.test('property: load, then subscribe', async (t) => {
   await fc.assert(fc.asyncProperty(fc.array(action, { minLength: 10, maxLength: 60, size: 'max' }), async (actions) => {
     const rig = createRig()
     const peer = new FakePeer()
-    const session = rig.hub.openSession(peer, { canRead: true, canWrite: true, filter: {} })
+    const session = rig.hub.openSession(peer, { canRead: true, canWrite: true, filter: {}, location: rig.here })
     for (const window of TIME_WINDOWS) session.receive(Buffer.from(JSON.stringify({ type: 'watch', time_window: window })))
     await settle()
     const loaded: Summary[] = []
@@ -94,7 +94,7 @@ t.test('property: load, then subscribe', async (t) => {
       if (!sinceFirst.has(cursor)) sinceFirst.set(cursor, (await read(cursor)).length)
       return sinceFirst.get(cursor)!
     }
-    const all = await read(rig.store.earliest())
+    const all = await read((await rig.store.locate('earliest')).cursor)
     const summaries = [...loaded, ...watched]
     for (const first of summaries) {
       for (const second of summaries) {

@@ -1,8 +1,8 @@
 /** A hub over a memory backend, with a clock that a test moves and a way to send events in. */
 import { randomUUID } from 'node:crypto'
 import type { Event, EventType, Receipt } from '../../schemas/index.ts'
-import type { Aggregator, EventStore } from '../../src/backends/backend.ts'
-import { createMemoryBackend } from '../../src/backends/memory.ts'
+import type { Aggregator, EventStore, Location } from '../../src/backends/backend.ts'
+import { createMemoryBackend, type MemoryStore } from '../../src/backends/memory.ts'
 import { createIngest, type Ingest } from '../../src/ingest/ingest.ts'
 import { Hub, LIVE_TIMES, type HubOptions } from '../../src/live/hub.ts'
 import { TestClock } from '../backends/test-clock.ts'
@@ -15,6 +15,8 @@ export interface Rig {
   aggregator: Aggregator
   ingest: Ingest
   errors: unknown[]
+  /** Where a reader begins that gives no cursor. */
+  readonly here: Location
   /** Sends events in; resolves with their ids. */
   send(events: readonly Event[]): Promise<string[]>
   /** An event of now. */
@@ -60,6 +62,7 @@ export function createRig({
     aggregator,
     ingest,
     errors,
+    get here() { return { cursor: (backend.store as MemoryStore).head } },
     async send(events) {
       const receipt: Receipt = await createIngest({ store, maxEvents: 100_000 })(Buffer.from(JSON.stringify(events)), 'json')
       if (receipt.accepted !== events.length) throw new Error(`not all accepted: ${JSON.stringify(receipt)}`)

@@ -7,8 +7,8 @@ import { createRig, override, type Rig } from './rig.ts'
 
 const RECEIPT: Receipt = { accepted: 1, duplicates: 0, rejected: 0, unavailable: 0, late: 0, cursor: 'c', errors: [] }
 
-function open({ hub }: Rig, peer = new FakePeer(), options = {}) {
-  return hub.openSession(peer, { canRead: true, canWrite: true, filter: {}, ...options })
+function open(rig: Rig, peer = new FakePeer(), options = {}) {
+  return rig.hub.openSession(peer, { canRead: true, canWrite: true, filter: {}, location: rig.here, ...options })
 }
 
 const frame = (value: unknown) => Buffer.from(JSON.stringify(value))
@@ -184,7 +184,7 @@ t.test('a stop answers what is under way and takes nothing more', async (t) => {
   session.receive(frame({ type: 'publish', id: '1', events: [1] }))
   let isDone = false
   const stopped = rig.hub.stop().then(() => { isDone = true })
-  t.ok(rig.hub.isFull, 'nobody new comes in')
+  t.equal(rig.hub.reserve(), undefined, 'nobody new comes in')
   session.receive(frame({ type: 'publish', id: '2', events: [2] }))
   await settle()
   t.match(idle.closed, { code: 1001 }, 'at once')
@@ -219,7 +219,7 @@ t.test('a stop resumes who was paused, so that its goodbye is read', async (t) =
 t.test('positions', async (t) => {
   const rig = createRig()
   const [first, second] = await rig.send(rig.events(2))
-  const head = rig.store.cursor()
+  const head = (await rig.store.locate()).cursor
 
   t.test('without `after` from now on', async (t) => {
     const peer = new FakePeer()
@@ -230,13 +230,13 @@ t.test('positions', async (t) => {
 
   t.test('behind a cursor, and from the earliest', async (t) => {
     const peer = new FakePeer()
-    open(rig, peer, { after: 'earliest' })
+    open(rig, peer, { location: await rig.store.locate('earliest') })
     await settle()
-    t.match(peer.frames[0], { type: 'welcome', cursor: rig.store.earliest(), recovered: true })
+    t.match(peer.frames[0], { type: 'welcome', cursor: (await rig.store.locate('earliest')).cursor, recovered: true })
     t.same(peer.eventIds, [first, second])
     t.equal(peer.framesOf('events').at(-1)!.cursor, head)
     const later = new FakePeer()
-    open(rig, later, { after: head })
+    open(rig, later, { location: await rig.store.locate(head) })
     await settle()
     t.same(later.frames, [{ type: 'welcome', cursor: head, recovered: true, heartbeat_seconds: 25 }])
   })
@@ -244,7 +244,7 @@ t.test('positions', async (t) => {
   t.test('a lost one is told, and nothing partial', async (t) => {
     const peer = new FakePeer()
     const lost = '0123456789ab.1'
-    const session = open(rig, peer, { after: lost })
+    const session = open(rig, peer, { location: await rig.store.locate(lost) })
     await settle()
     t.same(peer.frames, [
       { type: 'welcome', cursor: head, recovered: false, heartbeat_seconds: 25 },
@@ -269,11 +269,11 @@ t.test('positions', async (t) => {
     t.same(types(peer), ['welcome'])
     session.receive(frame({ type: 'subscribe' }))
     await settle()
-    t.same(peer.frames.slice(1), [{ type: 'subscribed', cursor: rig.store.cursor() }])
+    t.same(peer.frames.slice(1), [{ type: 'subscribed', cursor: (await rig.store.locate()).cursor }])
     const [third] = await rig.send(rig.events(1))
     await settle()
     t.same(peer.eventIds, [third])
-    const stop = rig.store.cursor()
+    const stop = (await rig.store.locate()).cursor
     session.receive(frame({ type: 'unsubscribe', id: 'u' }))
     const [fourth] = await rig.send(rig.events(1))
     await settle()

@@ -28,9 +28,9 @@ function createWatchRig(options: Parameters<typeof createRig>[0] = {}) {
   }
 }
 
-function open({ hub }: Rig, options = {}) {
+function open(rig: Rig, options = {}) {
   const peer = new FakePeer()
-  const session = hub.openSession(peer, { canRead: true, canWrite: true, filter: {}, ...options })
+  const session = rig.hub.openSession(peer, { canRead: true, canWrite: true, filter: {}, location: rig.here, ...options })
   return { peer, session, totals: () => peer.framesOf('summary').map(({ summary }) => (summary as Summary).total_events) }
 }
 
@@ -42,7 +42,7 @@ t.test('the first at once, then when it changed, at most once a second', async (
   session.receive(WATCH)
   await settle()
   t.same(totals(), [2])
-  t.equal((peer.framesOf('summary')[0].summary as Summary).cursor, rig.store.cursor())
+  t.equal((peer.framesOf('summary')[0].summary as Summary).cursor, (await rig.store.locate()).cursor)
   await rig.pass(10_000)
   t.same(totals(), [2], 'nothing has changed')
   await rig.send(rig.events(1))

@@ -56,7 +56,7 @@ t.test('a conversation', async (t) => {
   t.same((await client.next('events')).events, [own], 'what one publishes one sees, too')
 
   client.send(JSON.stringify(other))
-  t.match(await client.next('ack'), { accepted: 1, cursor: app.store.cursor() })
+  t.match(await client.next('ack'), { accepted: 1, cursor: (await app.store.locate()).cursor })
   client.send(JSON.stringify([other, anEvent()]))
   t.match(await client.next('ack'), { accepted: 1, duplicates: 1 })
 
@@ -65,7 +65,7 @@ t.test('a conversation', async (t) => {
   t.same({ ...summary as Summary, to: '' }, { ...(await app.inject('/analytics/summary')).json(), to: '' })
 
   client.send({ type: 'subscribe', id: 's', event_types: ['signup'], user_ids: ['eve'], after: 'earliest' })
-  t.match(await client.next('subscribed'), { id: 's', recovered: true, cursor: app.store.earliest() })
+  t.match(await client.next('subscribed'), { id: 's', recovered: true, cursor: (await app.store.locate('earliest')).cursor })
   const wanted = anEvent({ user_id: 'eve', event_type: 'signup' })
   await post(app, [anEvent({ user_id: 'eve' }), wanted, anEvent({ event_type: 'signup' })])
   t.same((await client.next('events')).events, [wanted])
@@ -85,7 +85,7 @@ t.test('by query: filters, a place, no subscription', async (t) => {
   t.same(await idsOf('?after=earliest&event_type=signup&event_type=purchase', 2), [ids[0], ids[2]])
   t.same(await idsOf('?after=earliest&user_id=bob+%26+co', 1), [ids[1]])
   t.same(await idsOf('?after=earliest&user_id=ada&event_type=purchase', 1), [ids[2]])
-  t.match(await (await LiveClient.open(t, port, '?after=0123456789ab.0')).next('gap'), { reason: 'other_history', after: '0123456789ab.0', cursor: app.store.cursor() })
+  t.match(await (await LiveClient.open(t, port, '?after=0123456789ab.0')).next('gap'), { reason: 'other_history', after: '0123456789ab.0', cursor: (await app.store.locate()).cursor })
 
   const producer = await LiveClient.open(t, port, '?subscribe=false')
   producer.send(JSON.stringify(anEvent()))
@@ -303,8 +303,9 @@ t.test('heartbeats', async (t) => {
   t.match(await client.next('welcome'), { heartbeat_seconds: 1 })
   await post(app, anEvent())
   // On a slow machine there is silence before the event, too.
-  const silence = await client.next('events', ({ cursor }) => cursor === app.store.cursor())
-  t.same(silence, { type: 'events', cursor: app.store.cursor(), events: [] })
+  const { cursor } = await app.store.locate()
+  const silence = await client.next('events', (frame) => frame.cursor === cursor)
+  t.same(silence, { type: 'events', cursor, events: [] })
 })
 
 t.test('a client that stops reading costs two frames, and later gets everything', async (t) => {

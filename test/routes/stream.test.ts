@@ -16,7 +16,7 @@ async function until(holds: () => boolean): Promise<void> {
 t.test('a stream of events', async (t) => {
   const { app, port } = await startServer(t)
   await post(app, anEvent())
-  const start = app.store.cursor()
+  const start = (await app.store.locate()).cursor
   const client = await StreamClient.open(t, port)
   t.equal(client.response.statusCode, 200)
   t.match(client.response.headers, {
@@ -53,9 +53,9 @@ t.test('each message has its own cursor, good for every way of reading', async (
     t.same(await (await LiveClient.open(t, port, `?after=${id}`)).eventIds(rest.length), rest, 'WebSocket')
     t.match(await readPage(port, `?after=${id}`), { events: rest.map((eventId) => ({ event_id: eventId })) }, 'a page')
   }
-  t.same(await (await StreamClient.open(t, port, '?after=earliest', { 'last-event-id': app.store.cursor() })).eventIds(0), [])
-  const both = await StreamClient.open(t, port, '?after=earliest', { 'last-event-id': app.store.cursor() })
-  t.same(await both.next(true), { event: 'message', id: app.store.cursor(), data: undefined }, 'the header wins')
+  t.same(await (await StreamClient.open(t, port, '?after=earliest', { 'last-event-id': (await app.store.locate()).cursor })).eventIds(0), [])
+  const both = await StreamClient.open(t, port, '?after=earliest', { 'last-event-id': (await app.store.locate()).cursor })
+  t.same(await both.next(true), { event: 'message', id: (await app.store.locate()).cursor, data: undefined }, 'the header wins')
   t.same(await (await StreamClient.open(t, port, '?after=earliest', { 'last-event-id': '' })).eventIds(5), ids, 'an empty one says nothing')
   t.same(await (await StreamClient.open(t, port, '', { 'last-event-id': 'earliest' })).eventIds(5), ids)
 })
@@ -74,7 +74,7 @@ t.test('a lost place is told first', async (t) => {
   const { app, port } = await startServer(t)
   await post(app, anyEvents(3))
   const lost = '0123456789ab.2'
-  const cursor = app.store.cursor()
+  const cursor = (await app.store.locate()).cursor
   const client = await StreamClient.open(t, port, '', { 'last-event-id': lost })
   t.equal(client.response.statusCode, 200)
   const first = await client.next(true)
@@ -92,18 +92,19 @@ t.test('silence carries the place on', async (t) => {
   await post(app, anEvent())
   // On a slow machine there is silence before the event, too.
   let silence = await client.next(true)
-  while (silence.id !== app.store.cursor()) silence = await client.next(true)
-  t.same(silence, { event: 'message', id: app.store.cursor(), data: undefined })
+  while (silence.id !== (await app.store.locate()).cursor) silence = await client.next(true)
+  t.same(silence, { event: 'message', id: (await app.store.locate()).cursor, data: undefined })
 })
 
 t.test('refusals', async (t) => {
-  const app = await startApp(t, { MAX_SUBSCRIBERS: '0' })
+  const app = await startApp(t)
   for (const query of ['?nope=1', '?event_type=x', '?user_id=', '?after=', '?subscribe=false']) checkProblem(t, await app.inject(`/events/stream${query}`), 'invalid_query')
   checkProblem(t, await app.inject('/events/stream?after=x'), 'invalid_cursor')
   for (const id of ['x', '__proto__', 'x'.repeat(600), '\u00e9']) {
     checkProblem(t, await app.inject({ url: '/events/stream', headers: { 'last-event-id': id } }), 'invalid_cursor')
   }
-  const full = await app.inject('/events/stream')
+  t.equal(app.live.subscribers, 0)
+  const full = await (await startApp(t, { MAX_SUBSCRIBERS: '0' })).inject('/events/stream')
   checkProblem(t, full, 'too_many_subscribers')
   t.match(full.headers, { 'retry-after': /^\d+$/, 'cache-control': 'no-store' }, 'a refusal is no stream')
   t.equal((await app.inject({ method: 'POST', url: '/events/stream' })).statusCode, 405)
@@ -203,7 +204,7 @@ t.test('an EventSource reconnects by itself to where it was', async (t) => {
   await post(app, [second, third])
   t.equal(await next(), 'open', 'it comes back')
   t.equal(JSON.parse(await next()).id, second.event_id)
-  t.same(JSON.parse(await next()), { id: third.event_id, lastEventId: app.store.cursor() })
+  t.same(JSON.parse(await next()), { id: third.event_id, lastEventId: (await app.store.locate()).cursor })
 })
 
 t.test('HTTP/1.0 and pipelining do no harm', async (t) => {

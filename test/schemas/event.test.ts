@@ -41,7 +41,7 @@ for (const body of receipts) {
   console.log(JSON.stringify({ accepted, errors: errors.map(({ code, detail }) => code + ': ' + detail) }))
 }
 const { events_by_type } = await aggregator.summary('1h')
-const page = await store.read(store.earliest(), { types: new Set([EVENT_TYPES.length - 1]) }, { events: 100, bytes: 1 << 20 })
+const page = await store.read((await store.locate('earliest')).cursor, { types: new Set([EVENT_TYPES.length - 1]) }, { events: 100, bytes: 1 << 20 })
 const ajv = new Ajv({ validateFormats: false })
 const examples = [[Summary, EXAMPLES.Summary], [TimeSeries, EXAMPLES.TimeSeries]].map(([schema, example]) => ajv.validate(schema, example))
 console.log(JSON.stringify({ events_by_type, filtered: page.count, choices: EventPageQuery.properties.event_type.items.enum, examples }))

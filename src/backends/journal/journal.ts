@@ -6,7 +6,7 @@ import { Worker } from 'node:worker_threads'
 import type { Interval, StoreHealth, Summary, TimeSeries, TimeWindow, UserCounts } from '../../../schemas/index.ts'
 import {
   READY, RefusedError, StorageUnavailableError,
-  type Aggregator, type Backend, type Clock, type EventStore, type Filter, type Page, type PageLimits, type Readiness
+  type Aggregator, type Backend, type Clock, type EventStore, type Filter, type Judgement, type Location, type Page, type PageLimits, type Readiness
 } from '../backend.ts'
 import { Batch, Verdict } from '../batch.ts'
 import { MemoryCore, type Capacities } from '../core/core.ts'
@@ -116,7 +116,7 @@ class JournalStore implements EventStore {
         this.#retention.adds(rows[0])
         this.#ask({ type: 'commit', rows }, [rows[0].columns.buffer as ArrayBuffer])
       },
-      cursor: () => this.memory.cursor(),
+      cursor: () => this.memory.head,
       counted: () => this.memory.announce()
     })
     this.replayed = new Promise((resolve, reject) => { this.#replayEnds = { resolve, reject } })
@@ -131,33 +131,25 @@ class JournalStore implements EventStore {
     return this.#state === 'replaying' ? Math.max(this.#liveClock.wall(), this.#found.newest.wall) : this.#core.now()
   }
 
-  async append(batch: Batch): Promise<string> {
-    if (this.#state === 'open') return this.#queue.append(batch)
+  async append(batch: Batch): Promise<Judgement> {
+    if (this.#state === 'open') return { cursor: await this.#queue.append(batch), verdicts: batch.verdicts }
     batch.verdicts.fill(Verdict.StorageUnavailable, 0, batch.count)
-    return this.cursor()
+    return { cursor: this.#head, verdicts: batch.verdicts }
   }
 
-  async check(batch: Batch): Promise<string> {
+  async check(batch: Batch): Promise<Judgement> {
     // What hangs on a commit is judged when that is over.
     while (this.#state === 'open' && this.#hangs(batch)) await this.#queue.settled()
     if (this.#state !== 'open') batch.verdicts.fill(Verdict.StorageUnavailable, 0, batch.count)
     else if (this.#queue.trouble !== undefined) this.#core.refuse(batch, verdictOf(this.#queue.trouble))
     else this.#core.check(batch)
-    return this.cursor()
+    return { cursor: this.#head, verdicts: batch.verdicts }
   }
 
-  cursor(): string {
-    return this.#state === 'replaying' ? formatCursor(this.#found.epoch, this.#found.end) : this.memory.cursor()
-  }
-
-  earliest(): string {
+  async locate(after?: string): Promise<Location> {
+    if (after === undefined) return { cursor: this.#head }
     this.assertReplayed()
-    return this.memory.earliest()
-  }
-
-  assertReadable(cursor: string): void {
-    this.assertReplayed()
-    this.memory.assertReadable(cursor)
+    return this.memory.locate(after)
   }
 
   async read(after: string, filter: Filter, limits: PageLimits): Promise<Page> {
@@ -208,6 +200,11 @@ class JournalStore implements EventStore {
   /** @throws StorageUnavailableError while the past is not known yet */
   assertReplayed(): void {
     if (this.#state === 'replaying') throw new StorageUnavailableError('the journal is being read')
+  }
+
+  /** The cursor after the newest event, known before the replay is over. */
+  get #head(): string {
+    return this.#state === 'replaying' ? formatCursor(this.#found.epoch, this.#found.end) : this.memory.head
   }
 
   get #total(): number {

@@ -20,11 +20,11 @@ function edit(directory: string, sql: string): void {
 
 /** Everything that a reader may see of a journal. */
 async function view({ backend: { store, aggregator } }: Journal): Promise<unknown> {
-  const answers: unknown[] = [store.cursor(), store.earliest(), store.health()]
+  const answers: unknown[] = [(await store.locate()).cursor, (await store.locate('earliest')).cursor, store.health()]
   for (const window of TIME_WINDOWS) {
     answers.push(await aggregator.summary(window), await aggregator.users(window, 100), await aggregator.timeseries(window, 'hour'))
   }
-  answers.push((await store.read(store.earliest(), {}, { events: 1e6, bytes: 1 << 24 })).bytes.toString())
+  answers.push((await store.read((await store.locate('earliest')).cursor, {}, { events: 1e6, bytes: 1 << 24 })).bytes.toString())
   return answers
 }
 
@@ -43,11 +43,11 @@ t.test('after a restart everything is as it was', async (t) => {
     await journal.send(events[0])
   }
   const before = await view(journal)
-  const middle = (await journal.backend.store.read(journal.backend.store.earliest(), {}, { events: 7, bytes: 1 << 20 })).cursor
+  const middle = (await journal.backend.store.read((await journal.backend.store.locate('earliest')).cursor, {}, { events: 7, bytes: 1 << 20 })).cursor
   await journal.close()
   journal = await Journal.open(t, directory, { clock })
   t.same(await view(journal), before)
-  journal.backend.store.assertReadable(middle)
+  t.match(await journal.backend.store.locate(middle), { cursor: middle, recovered: true })
   t.match(await journal.send(...sent.slice(-24)), { accepted: 0, duplicates: 24 })
   t.match(journal.reports.all.at(-1), { type: 'replayed', events: sent.length })
 
@@ -82,14 +82,14 @@ t.test('it says how far it is, answers nothing half, and may be stopped in the m
   for (let i = 0; i < 10; i++) await first.send(...first.events(5000))
   const known = first.event()
   await first.send(known)
-  const cursor = first.backend.store.cursor()
+  const cursor = (await first.backend.store.locate()).cursor
   await first.close()
   for (let i = 0; i < 3; i++) {
     const journal = await Journal.open(t, directory, { clock: first.clock }, false)
     const { store, aggregator } = journal.backend
     t.match(store.readiness(), { ready: false, detail: /of 50001 events/ })
     t.equal(store.now(), first.clock.wall())
-    t.equal(store.cursor(), cursor)
+    t.equal((await store.locate()).cursor, cursor)
     t.match(await journal.send(known, journal.event()), { accepted: 0, duplicates: 0, unavailable: 2 })
     t.match(await journal.check(known), { unavailable: 1 })
     await t.rejects(aggregator.summary('1h'), { name: 'StorageUnavailableError' })
@@ -184,7 +184,7 @@ t.test('the epoch changes whenever positions may have been lost, and only then',
     const journal = await Journal.open(t, directory, { clock, sync })
     for (let i = 0; i < events; i++) await journal.send(journal.event())
     await journal.close()
-    return journal.backend.store.cursor().split('.')[0]
+    return (await journal.backend.store.locate()).cursor.split('.')[0]
   }
   const epoch = await run('full')
   t.equal(await run('normal'), epoch, 'not by a clean restart')

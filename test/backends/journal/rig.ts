@@ -98,7 +98,7 @@ export class Journal {
   async log(): Promise<Event[]> {
     const { store } = this.backend
     const events: Event[] = []
-    for (let after = store.earliest(); ;) {
+    for (let after = (await store.locate('earliest')).cursor; ;) {
       const page = await store.read(after, {}, { events: 1000, bytes: 1 << 20 })
       events.push(...JSON.parse(`[${page.bytes.toString()}]`) as Event[])
       if (!page.hasMore) return events
