@@ -22,6 +22,8 @@ export interface IngestOptions {
   store: EventStore
   /** Most events of one request. */
   maxEvents: number
+  /** Is handed every receipt but those of `validateOnly`. */
+  onReceipt?: (receipt: Receipt) => void
 }
 
 /**
@@ -32,7 +34,7 @@ export interface IngestOptions {
 export type Ingest = (body: Buffer, kind: BodyKind, options?: { validateOnly?: boolean }) => Promise<Receipt>
 
 /** Makes the ingest function of a store. */
-export function createIngest({ store, maxEvents }: IngestOptions): Ingest {
+export function createIngest({ store, maxEvents, onReceipt }: IngestOptions): Ingest {
   const scanner = new Scanner()
   const memory = new BodyMemory()
   const spare: Batch[] = []
@@ -43,7 +45,9 @@ export function createIngest({ store, maxEvents }: IngestOptions): Ingest {
     try {
       const { errors } = readBody(body, kind, { scanner, overflow, batch, maxEvents, now: store.now() })
       const judgement = options?.validateOnly === true ? await store.check(batch) : await store.append(batch)
-      return makeReceipt(batch, errors, judgement)
+      const receipt = makeReceipt(batch, errors, judgement)
+      if (options?.validateOnly !== true) onReceipt?.(receipt)
+      return receipt
     } finally {
       batch.clear()
       overflow.release()

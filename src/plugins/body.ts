@@ -168,4 +168,4 @@ export default fp(async (app) => {
     }
     collect(payload, declared, limit, arrivals, memory, decompressed(name, decompress, limit, memory, done))
   })
-}, { name: 'body', dependencies: ['settings'] })
+}, { name: 'body', dependencies: ['settings', 'schemas'] })

@@ -9,5 +9,5 @@ declare module 'fastify' {
 }
 
 export default fp(async (app) => {
-  app.decorate('ingest', createIngest({ store: app.store, maxEvents: app.settings.MAX_EVENTS }))
-}, { name: 'ingest', dependencies: ['settings', 'backend'] })
+  app.decorate('ingest', createIngest({ store: app.store, maxEvents: app.settings.MAX_EVENTS, onReceipt: app.countReceipt }))
+}, { name: 'ingest', dependencies: ['settings', 'backend', 'metrics'] })

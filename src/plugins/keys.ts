@@ -77,4 +77,4 @@ export default fp(async (app) => {
       }
     ]
   })
-}, { name: 'keys', dependencies: ['settings'] })
+}, { name: 'keys', dependencies: ['settings', 'problems'] })

@@ -90,4 +90,4 @@ export default fp<{ clock?: Clock, liveTimes?: Partial<LiveTimes> }>(async (app,
     clearInterval(ticking)
     live.close()
   })
-}, { name: 'live', dependencies: ['settings', 'backend', 'ingest', 'keys', 'origins'] })
+}, { name: 'live', dependencies: ['settings', 'backend', 'ingest', 'keys', 'origins', 'graceful-shutdown'] })

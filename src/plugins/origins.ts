@@ -51,7 +51,7 @@ export default fp(async (app) => {
       maxAge: 600
     })
   }
-}, { name: 'origins', dependencies: ['settings'] })
+}, { name: 'origins', dependencies: ['settings', 'headers', 'problems'] })
 
 /** Whether a page of this origin came from the host that it now asks; a proxy in front may speak TLS for it. */
 function isSame(origin: string, host: string | undefined): boolean {

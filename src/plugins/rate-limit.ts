@@ -22,4 +22,4 @@ export default fp(async (app) => {
     keyGenerator: client,
     errorResponseBuilder: () => new ProblemError('too_many_requests', `a client may send ${max} requests a second; larger batches carry more events`)
   })
-}, { name: 'rate-limit', dependencies: ['settings', 'keys'] })
+}, { name: 'rate-limit', dependencies: ['settings', 'keys', 'problems'] })

@@ -1,5 +1,6 @@
 /** `POST /events` takes events, `GET /events` gives them out again page by page. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { Static } from '@sinclair/typebox'
 import {
@@ -99,4 +100,4 @@ const events: FastifyPluginAsyncTypebox = async (app) => {
   app.get('/events', { schema: getSchema, config: { scope: 'read' } }, listEvents)
 }
 
-export default events
+export default fp(events, { name: 'events-routes', encapsulate: true, dependencies: ['backend', 'ingest', 'docs'] })

@@ -1,6 +1,7 @@
 /** How the service is: for people (`/health`), for whoever restarts it (`/health/live`) and for whoever sends it requests (`/health/ready`). */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
+import fp from 'fastify-plugin'
 import packageJson from '../../package.json' with { type: 'json' }
 import { Health, Liveness } from '../../schemas/index.ts'
 import { ProblemError } from '../errors.ts'
@@ -39,7 +40,7 @@ const readinessSchema = {
 
 const health: FastifyPluginAsyncTypebox = async (app) => {
   const started = performance.now()
-  const config = { whileDraining: true }
+  const config = { whileStopping: true }
   const logLevel = 'warn' // probes come every few seconds
 
   app.get('/health', { schema: healthSchema, config }, async () => {
@@ -56,10 +57,10 @@ const health: FastifyPluginAsyncTypebox = async (app) => {
   app.get('/health/live', { schema: livenessSchema, config, logLevel }, async () => ({ status: 'ok' as const }))
 
   app.get('/health/ready', { schema: readinessSchema, config, logLevel }, async () => {
-    const { ready, detail } = app.isDraining() ? { ready: false, detail: 'the service is stopping' } : app.store.readiness()
+    const { ready, detail } = app.isStopping() ? { ready: false, detail: 'the service is stopping' } : app.store.readiness()
     if (!ready) throw new ProblemError('not_ready', detail ?? 'the store cannot take events now', { 'retry-after': '1' })
     return { status: 'ok' as const }
   })
 }
 
-export default health
+export default fp(health, { name: 'health-routes', encapsulate: true, dependencies: ['backend', 'live', 'graceful-shutdown', 'docs'] })

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { Static } from '@sinclair/typebox'
 import type { FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
 import type { RawData, WebSocket } from 'ws'
 import { LiveQuery } from '../../schemas/index.ts'
 import type { Location } from '../backends/backend.ts'
@@ -151,4 +152,4 @@ const live: FastifyPluginAsyncTypebox = async (app) => {
   })
 }
 
-export default live
+export default fp(live, { name: 'live-routes', encapsulate: true, dependencies: ['backend', 'live', 'keys', 'origins', 'docs'] })

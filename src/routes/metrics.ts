@@ -1,6 +1,7 @@
 /** `GET /metrics`: what the service counts about itself, for Prometheus. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
+import fp from 'fastify-plugin'
 import { GUARDED_PROBLEMS, problem } from './responses.ts'
 
 const EXAMPLE = `# HELP events_total Events received, by verdict.
@@ -28,4 +29,4 @@ const metrics: FastifyPluginAsyncTypebox = async (app) => {
     reply.type(app.metrics.contentType).send(await app.metrics.metrics()))
 }
 
-export default metrics
+export default fp(metrics, { name: 'metrics-routes', encapsulate: true, dependencies: ['metrics', 'docs'] })

@@ -1,6 +1,7 @@
 /** `GET /problems/<code>`: what the `type` of a problem leads to, a few words on each code. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
+import fp from 'fastify-plugin'
 import { ProblemKind, type RejectionCode, type UnavailableCode } from '../../schemas/index.ts'
 import { PROBLEMS, ProblemError } from '../errors.ts'
 import { COMMON_PROBLEMS, json, problem } from './responses.ts'
@@ -62,4 +63,4 @@ const problems: FastifyPluginAsyncTypebox = async (app) => {
   })
 }
 
-export default problems
+export default fp(problems, { name: 'problems-routes', encapsulate: true, dependencies: ['docs'] })

@@ -34,7 +34,7 @@ t.test('what is in flight is finished, and nothing new is begun', async (t) => {
   let closed = false
   const closing = app.close().then(() => { closed = true })
   t.equal(await idle.answer(), undefined, 'idle connections are closed')
-  t.ok(app.isDraining())
+  t.ok(app.isStopping())
   const late = new RawClient(t, port)
   t.equal(await late.answer(), undefined, 'no more connections are accepted')
   t.notOk(closed)

@@ -89,4 +89,4 @@ export default fp(async (app) => {
 
   // Other expectations may be ignored (RFC 9110, section 10.1.1).
   server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => server.emit('request', request, response))
-}, { name: 'sockets', dependencies: ['settings'] })
+}, { name: 'client-errors', dependencies: ['settings', 'headers', 'origins', 'problems'] })

@@ -8,11 +8,11 @@ import { ProblemError } from '../errors.ts'
 declare module 'fastify' {
   interface FastifyInstance {
     /** Whether the service is on its way out. */
-    isDraining(): boolean
+    isStopping(): boolean
   }
   interface FastifyContextConfig {
     /** Whether a route still answers while the service is on its way out. */
-    whileDraining?: boolean
+    whileStopping?: boolean
   }
 }
 
@@ -20,12 +20,12 @@ declare module 'fastify' {
 const SHARE_OF_REQUESTS = 0.75
 
 export default fp(async (app) => {
-  let draining = false
-  app.decorate('isDraining', () => draining)
+  let stopping = false
+  app.decorate('isStopping', () => stopping)
 
   // Requests that still come in on open connections.
   app.addHook('onRequest', (request, _reply, done) => {
-    if (!draining || request.routeOptions.config.whileDraining === true) done()
+    if (!stopping || request.routeOptions.config.whileStopping === true) done()
     else done(new ProblemError('stopping', 'send the request again, it goes to another instance or to the next start', { connection: 'close', 'retry-after': '1' }))
   })
 
@@ -33,7 +33,7 @@ export default fp(async (app) => {
   let cut: NodeJS.Timeout | undefined
 
   app.addHook('preClose', async () => {
-    draining = true
+    stopping = true
     app.server.close()
     // Node leaves a connection open that was busy at that moment and is idle later.
     sweep = setInterval(() => app.server.closeIdleConnections(), 50)
@@ -47,4 +47,4 @@ export default fp(async (app) => {
     clearInterval(sweep)
     clearTimeout(cut)
   })
-}, { name: 'drain', dependencies: ['settings'] })
+}, { name: 'graceful-shutdown', dependencies: ['settings', 'headers', 'origins', 'problems'] })
