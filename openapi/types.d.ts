@@ -233,6 +233,7 @@ export interface paths {
          *     | `unauthorized` | 401 | A key is needed |
          *     | `forbidden` | 403 | The key does not allow this |
          *     | `origin_not_allowed` | 403 | This origin is not allowed |
+         *     | `host_not_allowed` | 403 | This host is not allowed |
          *     | `not_found` | 404 | There is nothing here |
          *     | `method_not_allowed` | 405 | The method does not fit this address |
          *     | `request_timeout` | 408 | The request took too long to arrive |
@@ -965,7 +966,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The key or the origin is not allowed. */
+            /** @description The key, the origin or the host is not allowed. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1138,7 +1139,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The key or the origin is not allowed. */
+            /** @description The key, the origin or the host is not allowed. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1385,7 +1386,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The key or the origin is not allowed. */
+            /** @description The key, the origin or the host is not allowed. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1509,7 +1510,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The key or the origin is not allowed. */
+            /** @description The key, the origin or the host is not allowed. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1631,7 +1632,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The key or the origin is not allowed. */
+            /** @description The key, the origin or the host is not allowed. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1762,7 +1763,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The key or the origin is not allowed. */
+            /** @description The key, the origin or the host is not allowed. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1886,7 +1887,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The key or the origin is not allowed. */
+            /** @description The key, the origin or the host is not allowed. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2003,6 +2004,25 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The host is not one of this service. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/forbidden",
+                     *       "title": "The key does not allow this",
+                     *       "status": 403,
+                     *       "code": "forbidden",
+                     *       "detail": "this needs another key, and this key is for something else",
+                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The service failed; its log says more. */
             500: {
                 headers: {
@@ -2082,6 +2102,25 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The host is not one of this service. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/forbidden",
+                     *       "title": "The key does not allow this",
+                     *       "status": 403,
+                     *       "code": "forbidden",
+                     *       "detail": "this needs another key, and this key is for something else",
+                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The service failed; its log says more. */
             500: {
                 headers: {
@@ -2155,6 +2194,25 @@ export interface operations {
                      *       "status": 400,
                      *       "code": "invalid_query",
                      *       "detail": "`limit` must be <= 1000",
+                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The host is not one of this service. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/forbidden",
+                     *       "title": "The key does not allow this",
+                     *       "status": 403,
+                     *       "code": "forbidden",
+                     *       "detail": "this needs another key, and this key is for something else",
                      *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
                      *     }
                      */
@@ -2265,7 +2323,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The key or the origin is not allowed. */
+            /** @description The key, the origin or the host is not allowed. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2363,6 +2421,25 @@ export interface operations {
                      *       "status": 400,
                      *       "code": "invalid_query",
                      *       "detail": "`limit` must be <= 1000",
+                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The host is not one of this service. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/forbidden",
+                     *       "title": "The key does not allow this",
+                     *       "status": 403,
+                     *       "code": "forbidden",
+                     *       "detail": "this needs another key, and this key is for something else",
                      *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
                      *     }
                      */

@@ -11,6 +11,7 @@ import clientErrors from './plugins/client-errors.ts'
 import docs from './plugins/docs.ts'
 import gracefulShutdown from './plugins/graceful-shutdown.ts'
 import headers, { requestId } from './plugins/headers.ts'
+import hosts from './plugins/hosts.ts'
 import ingest from './plugins/ingest.ts'
 import keys from './plugins/keys.ts'
 import livePlugin, { isHandshake } from './plugins/live.ts'
@@ -18,6 +19,7 @@ import liveMetrics from './plugins/live-metrics.ts'
 import metrics from './plugins/metrics.ts'
 import origins from './plugins/origins.ts'
 import problems, { answerFrameworkError } from './plugins/problems.ts'
+import proxies, { addressTest } from './plugins/proxies.ts'
 import rateLimit from './plugins/rate-limit.ts'
 import schemas from './plugins/schemas.ts'
 import settingsPlugin from './plugins/settings.ts'
@@ -65,14 +67,15 @@ function partsOf(settings: Settings, overrides: Overrides): Part[] {
   return [
     // What every answer needs
     part(settingsPlugin, { settings }),
+    part(proxies),
     part(headers),
     part(problems),
     part(schemas),
 
-    // Who may do what
-    part(origins),
+    // Who may do what; of a route, each is asked before those above it
     part(keys),
-    part(rateLimit),
+    part(rateLimit, overrides),
+    part(origins),
 
     // Connections
     part(clientErrors),
@@ -83,6 +86,7 @@ function partsOf(settings: Settings, overrides: Overrides): Part[] {
     part(backend, overrides),
     part(ingest),
     part(livePlugin, overrides),
+    part(hosts),
     part(storeMetrics),
     part(liveMetrics),
 
@@ -105,6 +109,7 @@ export async function buildApp(settings: Settings, overrides: Overrides = {}): P
     loggerInstance: overrides.logger,
     logController: new RequestLog(),
     genReqId: requestId,
+    trustProxy: settings.TRUST_PROXY.length > 0 && addressTest(settings.TRUST_PROXY),
     frameworkErrors: answerFrameworkError,
     return503OnClosing: false, // plugins/graceful-shutdown answers with a problem instead
     forceCloseConnections: 'idle',

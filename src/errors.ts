@@ -17,6 +17,7 @@ export const PROBLEMS = {
   unauthorized: { status: 401, title: 'A key is needed' },
   forbidden: { status: 403, title: 'The key does not allow this' },
   origin_not_allowed: { status: 403, title: 'This origin is not allowed' },
+  host_not_allowed: { status: 403, title: 'This host is not allowed' },
   not_found: { status: 404, title: 'There is nothing here' },
   method_not_allowed: { status: 405, title: 'The method does not fit this address' },
   request_timeout: { status: 408, title: 'The request took too long to arrive' },

@@ -6,15 +6,16 @@ import { Type, type Static, type TSchema } from '@sinclair/typebox'
 import { Ajv, type ErrorObject } from 'ajv'
 import { envSchema } from 'env-schema'
 import { StringEnum } from '../schemas/index.ts'
+import { readKeys } from './settings/access-key.ts'
+import type { ListReader } from './settings/list.ts'
+import { readOrigins } from './settings/origin.ts'
+import { readProxies } from './settings/proxy.ts'
 
 const MIB = 1024 * 1024
 
-/** Characters that may go into `Authorization: Bearer` (RFC 6750, section 2.1). */
-const KEY_PATTERN = '^[A-Za-z0-9._~+/-]+=*$'
-
-/** A comma-separated list of items; white space around an item and empty items do not count. */
-function List(item: { pattern: string, expected: string }, description: string) {
-  return Type.Unsafe<string[]>({ type: 'string', default: '', list: item, description })
+/** A list of items separated by commas; unset, it has none. */
+function List<T>(read: ListReader<T>, description: string) {
+  return Type.Unsafe<T[]>({ default: [], list: read, description })
 }
 
 const Bytes = (bytes: number, minimum: number, maximum: number, description: string) =>
@@ -35,10 +36,11 @@ export const SettingsSchema = Type.Object({
   EVENT_LOG_BYTES: Bytes(256 * MIB, MIB, 64 * 1024 * MIB, 'How much of the newest events is kept for reading and resuming.'),
   MAX_SUBSCRIBERS: Type.Integer({ default: 10_000, minimum: 0, maximum: 1_000_000, description: 'Most live connections at a time.' }),
   SHUTDOWN_TIMEOUT: Type.Integer({ default: 8, minimum: 1, maximum: 600, description: 'Most seconds that a stop may take.' }),
-  WRITE_KEYS: List({ pattern: KEY_PATTERN, expected: 'keys of letters, digits and -._~+/' }, 'Keys that may send events, separated by commas; unset: everybody may.'),
-  READ_KEYS: List({ pattern: KEY_PATTERN, expected: 'keys of letters, digits and -._~+/' }, 'Keys that may read, separated by commas; unset: everybody may.'),
-  ALLOWED_ORIGINS: List({ pattern: '^(https?://[^/?#\\s]+|\\*)$', expected: 'origins such as https://example.com, or *' }, 'Origins of other sites whose pages may use the service, separated by commas; unset: only the same origin.'),
-  RATE_LIMIT: Type.Integer({ default: 0, minimum: 0, maximum: 1_000_000, description: 'Most requests a second that one client may send to POST /events; 0: any number.' })
+  WRITE_KEYS: List(readKeys, 'Keys that may send events, separated by commas: `key` or `name:key`; unset: everybody may.'),
+  READ_KEYS: List(readKeys, 'Keys that may read, in the same form; unset: everybody may.'),
+  ALLOWED_ORIGINS: List(readOrigins, 'Origins of other sites whose pages may use the service, such as https://example.com, separated by commas, or `*`; unset: only the same origin.'),
+  TRUST_PROXY: List(readProxies, 'Proxies whose X-Forwarded-Host, -Proto and -For count, separated by commas: addresses, ranges such as 10.0.0.0/8, `loopback`, `uniquelocal`; unset: nobody\'s.'),
+  RATE_LIMIT: Type.Integer({ default: 0, minimum: 0, maximum: 1_000_000, description: 'Most requests and WebSocket publishes a second that one client may send events with; 0: any number.' })
 }, { additionalProperties: false })
 
 /** The settings of one process. */
@@ -49,8 +51,8 @@ export type SettingName = keyof Settings
 
 const NAMES = Object.keys(SettingsSchema.properties) as SettingName[]
 
-/** Settings whose values are never printed. */
-const SECRETS: ReadonlySet<string> = new Set<SettingName>(['WRITE_KEYS', 'READ_KEYS'])
+/** Lists of keys. */
+const KEY_LISTS: ReadonlySet<string> = new Set<SettingName>(['WRITE_KEYS', 'READ_KEYS'])
 
 /** What is wrong with the environment: one line a mistake. */
 export class SettingsError extends Error {
@@ -67,23 +69,23 @@ export class SettingsError extends Error {
 const ajv = new Ajv({ allErrors: true, removeAdditional: true, useDefaults: true, coerceTypes: true, strictNumbers: false })
   .addKeyword({
     keyword: 'list',
-    type: 'string',
     modifying: true,
     errors: false,
-    compile: ({ pattern }: { pattern: string }) => (text: string, at) => {
-      const items = text.split(',').map((item) => item.trim()).filter((item) => item !== '')
+    compile: (read: ListReader<unknown>) => (text: unknown, at) => {
+      if (typeof text !== 'string') return true // the default
+      const { items, mistakes } = read(text)
       if (at !== undefined) at.parentData[at.parentDataProperty] = items
-      return items.every((item) => new RegExp(pattern).test(item))
+      return mistakes.length === 0
     }
   })
 
 /**
- * Reads the settings. An empty variable counts as one that is not set.
+ * Reads the settings. An empty variable counts as one that is not set, but for keys, whose absence lets in everybody.
  * @throws SettingsError with every mistake at once
  */
 export function loadSettings(env: NodeJS.ProcessEnv): Settings {
   const data: Record<string, string> = {}
-  for (const name of NAMES) if (env[name]) data[name] = env[name]
+  for (const name of NAMES) if (env[name] || (env[name] === '' && KEY_LISTS.has(name))) data[name] = env[name]
   try {
     return envSchema<Settings>({ schema: SettingsSchema, data, env: false, ajv })
   } catch (error) {
@@ -95,13 +97,13 @@ export function loadSettings(env: NodeJS.ProcessEnv): Settings {
 
 function describeMistake({ instancePath }: ErrorObject, env: NodeJS.ProcessEnv): string {
   const name = instancePath.slice(1) as SettingName
-  const given = SECRETS.has(name) ? '' : `, not ${JSON.stringify(env[name])}`
-  return `${name} must be ${expectation(SettingsSchema.properties[name])}${given}`
+  const schema: TSchema = SettingsSchema.properties[name]
+  if (schema.list !== undefined) return `${name}: ${schema.list(env[name]).mistakes.join('; ')}`
+  return `${name} must be ${expectation(schema)}, not ${JSON.stringify(env[name])}`
 }
 
 /** What a value must be; text may be anything. */
 function expectation(schema: TSchema): string {
-  if (schema.list !== undefined) return schema.list.expected
   if (schema.enum !== undefined) return `one of ${schema.enum.join(', ')}`
   return `a whole number from ${schema.minimum} to ${schema.maximum}`
 }

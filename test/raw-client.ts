@@ -66,7 +66,7 @@ export class RawClient {
 
 /** The text of a request; without a content-length of its own, that of the body. */
 export function request(line: string, headers: Record<string, string> = {}, body = ''): string {
-  const all: Record<string, string> = { host: 'test', ...body !== '' && { 'content-length': String(Buffer.byteLength(body)) }, ...headers }
+  const all: Record<string, string> = { host: 'localhost', ...body !== '' && { 'content-length': String(Buffer.byteLength(body)) }, ...headers }
   return `${line} HTTP/1.1\r\n${Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n${body}`
 }
 

@@ -96,7 +96,7 @@ async function listEvents(request: FastifyRequest<{ Querystring: Static<typeof E
 
 const events: FastifyPluginAsyncTypebox = async (app) => {
   await app.register(body)
-  app.post('/events', { schema: postSchema, config: { scope: 'write', rateLimit: {} } }, sendEvents)
+  app.post('/events', { schema: postSchema, config: { scope: 'write', isRateLimited: true } }, sendEvents)
   app.get('/events', { schema: getSchema, config: { scope: 'read' } }, listEvents)
 }
 
