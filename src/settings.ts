@@ -8,6 +8,7 @@ import { envSchema } from 'env-schema'
 import { StringEnum } from '../schemas/index.ts'
 import { readKeys } from './settings/access-key.ts'
 import type { ListReader } from './settings/list.ts'
+import { readNodes } from './settings/node.ts'
 import { readOrigins } from './settings/origin.ts'
 import { readProxies } from './settings/proxy.ts'
 
@@ -23,9 +24,19 @@ const Bytes = (bytes: number, minimum: number, maximum: number, description: str
 
 /** Every setting, by the name of its environment variable. */
 export const SettingsSchema = Type.Object({
-  STORE: StringEnum(['memory', 'journal'] as const, { default: 'memory', description: 'Where events are kept. `memory` forgets everything on restart; `journal` keeps it in DATA_DIR.' }),
+  STORE: StringEnum(['memory', 'journal', 'redis'] as const, {
+    default: 'memory',
+    description: 'Where events are kept. `memory` forgets everything on restart; `journal` keeps it in DATA_DIR; `redis` in a Redis or Valkey Cluster.'
+  }),
   DATA_DIR: Type.String({ default: './data', description: 'Folder of the journal; made if it does not exist.' }),
   JOURNAL_SYNC: StringEnum(['full', 'normal'] as const, { default: 'full', description: 'What acknowledged events survive in the journal: `full` power loss, `normal` only the end of the process.' }),
+  REDIS_NODES: List(readNodes, 'Some nodes of the Redis or Valkey Cluster, or its one server: host:port, separated by commas.'),
+  REDIS_PREFIX: Type.String({ default: 'events', pattern: '^[A-Za-z0-9._-]{1,32}$', description: 'What all keys in the engine begin with; letters, digits and ._-' }),
+  REDIS_PARTITIONS: Type.Integer({ default: 16, minimum: 1, maximum: 64, description: 'Partitions of users; fixed once there are data.' }),
+  REDIS_USERNAME: Type.String({ default: '', description: 'User at the engine; empty: the default one.' }),
+  REDIS_PASSWORD: Type.String({ default: '', description: 'Password at the engine.' }),
+  REDIS_TLS: StringEnum(['off', 'on'] as const, { default: 'off', description: 'Whether connections to the engine use TLS.' }),
+  REDIS_WAIT: Type.Integer({ default: 0, minimum: 0, maximum: 5, description: 'Replicas of a master that must have an event before it is acknowledged.' }),
   PORT: Type.Integer({ default: 8080, minimum: 0, maximum: 65535, description: 'Port to listen on; 0 takes any free one.' }),
   HOST: Type.String({ default: '127.0.0.1', description: 'Address to listen on; 0.0.0.0 for every one.' }),
   LOG_LEVEL: StringEnum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const, { default: 'info', description: 'Least severe log lines to write.' }),
@@ -87,8 +98,11 @@ export function loadSettings(env: NodeJS.ProcessEnv): Settings {
   const data: Record<string, string> = {}
   for (const name of NAMES) if (env[name] || (env[name] === '' && KEY_LISTS.has(name))) data[name] = env[name]
   try {
-    return envSchema<Settings>({ schema: SettingsSchema, data, env: false, ajv })
+    const settings = envSchema<Settings>({ schema: SettingsSchema, data, env: false, ajv })
+    if (settings.STORE === 'redis' && settings.REDIS_NODES.length === 0) throw new SettingsError(['REDIS_NODES must name a node, as STORE is redis: host:port'])
+    return settings
   } catch (error) {
+    if (error instanceof SettingsError) throw error
     const { errors } = error as { errors?: ErrorObject[] }
     if (errors === undefined) throw error
     throw new SettingsError(errors.map((mistake) => describeMistake(mistake, env)))
@@ -105,6 +119,7 @@ function describeMistake({ instancePath }: ErrorObject, env: NodeJS.ProcessEnv):
 /** What a value must be; text may be anything. */
 function expectation(schema: TSchema): string {
   if (schema.enum !== undefined) return `one of ${schema.enum.join(', ')}`
+  if (schema.pattern !== undefined) return '1 to 32 letters, digits and ._-'
   return `a whole number from ${schema.minimum} to ${schema.maximum}`
 }
 

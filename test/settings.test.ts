@@ -18,6 +18,13 @@ t.test('the defaults', async (t) => {
     STORE: 'memory',
     DATA_DIR: './data',
     JOURNAL_SYNC: 'full',
+    REDIS_NODES: [],
+    REDIS_PREFIX: 'events',
+    REDIS_PARTITIONS: 16,
+    REDIS_USERNAME: '',
+    REDIS_PASSWORD: '',
+    REDIS_TLS: 'off',
+    REDIS_WAIT: 0,
     PORT: 8080,
     HOST: '127.0.0.1',
     LOG_LEVEL: 'info',
@@ -66,7 +73,10 @@ t.test('what is set', async (t) => {
 
 t.test('one mistake at a time', async (t) => {
   const cases: [string, string, RegExp][] = [
-    ['STORE', 'postgres', /STORE must be one of memory, journal, not "postgres"/],
+    ['STORE', 'postgres', /STORE must be one of memory, journal, redis, not "postgres"/],
+    ['STORE', 'redis', /REDIS_NODES must name a node/],
+    ['REDIS_NODES', 'localhost', /REDIS_NODES: "localhost" is no node/],
+    ['REDIS_PREFIX', 'a b', /REDIS_PREFIX must be 1 to 32 letters/],
     ['PORT', 'http', /PORT must be a whole number from 0 to 65535, not "http"/],
     ['PORT', '65536', /65535/],
     ['PORT', '-1', /PORT/],

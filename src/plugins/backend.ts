@@ -4,6 +4,7 @@ import fp from 'fastify-plugin'
 import type { Aggregator, Backend, Clock, EventStore } from '../backends/backend.ts'
 import { createJournalBackend, type JournalReport } from '../backends/journal/journal.ts'
 import { createMemoryBackend } from '../backends/memory.ts'
+import { createRedisBackend, type RedisReport } from '../backends/redis/redis.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -29,9 +30,28 @@ function logReport(log: FastifyBaseLogger, report: JournalReport): void {
   else log.warn(fields, 'journal')
 }
 
+function logEngine(log: FastifyBaseLogger, report: RedisReport): void {
+  if (report.type === 'recovered') log.info('the engine answers again')
+  else if (report.type === 'failed') log.error({ detail: report.detail }, 'the engine fails: what it touches is unavailable until it answers again')
+  else log.warn({ detail: report.detail }, 'redis')
+}
+
 async function createBackend({ log, settings }: FastifyInstance, clock: Clock, journalThread?: URL): Promise<Backend> {
   const options = { clock, dedupCapacity: settings.DEDUP_CAPACITY, userCapacity: settings.USER_CAPACITY, logBytes: settings.EVENT_LOG_BYTES }
   if (settings.STORE === 'memory') return createMemoryBackend(options)
+  if (settings.STORE === 'redis') {
+    return createRedisBackend({
+      nodes: settings.REDIS_NODES,
+      prefix: settings.REDIS_PREFIX,
+      partitions: settings.REDIS_PARTITIONS,
+      username: settings.REDIS_USERNAME || undefined,
+      password: settings.REDIS_PASSWORD || undefined,
+      tls: settings.REDIS_TLS === 'on',
+      wait: settings.REDIS_WAIT,
+      logBytes: settings.EVENT_LOG_BYTES,
+      report: (report) => logEngine(log, report)
+    })
+  }
   return createJournalBackend({
     ...options,
     directory: settings.DATA_DIR,

@@ -22,6 +22,9 @@ interface Known {
 
 const HORIZON = 8 * DAY / MINUTE
 
+/** Milliseconds of the unit in which an engine forgets ids. */
+const ENGINE_UNIT = 2 * HOUR
+
 /** See above. */
 export class Oracle {
   /** Every accepted event in order of arrival. */
@@ -29,11 +32,14 @@ export class Oracle {
   readonly #clock: TestClock
   readonly #dedupCapacity: number
   readonly #userCapacity: number
+  readonly #time: 'process' | 'engine'
   #known: Known[] = []
   #lost: Known | undefined
   #now = 0
 
-  constructor(clock: TestClock, dedupCapacity: number, userCapacity: number) {
+  /** @param time whose time ids expire by */
+  constructor(clock: TestClock, dedupCapacity: number, userCapacity: number, time: 'process' | 'engine' = 'process') {
+    this.#time = time
     this.#clock = clock
     this.#dedupCapacity = dedupCapacity
     this.#userCapacity = userCapacity
@@ -112,6 +118,11 @@ export class Oracle {
   }
 
   #forget(): void {
+    if (this.#time === 'engine') {
+      const unit = (time: number): number => Math.floor(time / ENGINE_UNIT)
+      this.#known = this.#known.filter((known) => unit(this.now()) - unit(known.wall * MINUTE) <= 8 * DAY / ENGINE_UNIT)
+      return
+    }
     const wall = minute(this.now())
     const monotonic = minute(this.#clock.monotonic())
     const over = (known: Known): boolean => wall > known.wall + HORIZON && monotonic > known.monotonic + HORIZON
