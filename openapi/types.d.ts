@@ -28,6 +28,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/events/rejections": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read what was refused
+         * @description The newest refusals of events and requests, newest first: why, where in the event, and by which key and origin it was sent, never what was in it. At most 1,000, of each code 100. Beacons and shippers do not see answers; here their mistakes can be found.
+         */
+        get: operations["listRejections"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/analytics/summary": {
         parameters: {
             query?: never;
@@ -805,6 +825,65 @@ export interface components {
             has_more: boolean;
         };
         /**
+         * Rejection
+         * @description An event or a request that was refused. Never what was in it.
+         * @example {
+         *       "time": "2026-11-23T14:05:09.120Z",
+         *       "status": 422,
+         *       "code": "invalid_timestamp",
+         *       "pointer": "/timestamp",
+         *       "event_id": "019ab10e-4250-7aa4-b3f1-7c6d5e4f3a03",
+         *       "key": "shop",
+         *       "origin": "https://shop.example"
+         *     }
+         */
+        Rejection: {
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC.
+             */
+            time: string;
+            /** @description The HTTP status of the problem; of an event, that of its code: 422 rejected, 503 unavailable. */
+            status: number;
+            /** @description The code of the problem, or of the entry of `errors`. */
+            code: string;
+            /** @description Of an event: JSON Pointer to the field that was wrong, empty for the whole event; cut if it is longer. */
+            pointer?: string;
+            /** @description Of an event: its id, where it had a valid one. */
+            event_id?: string;
+            /** @description The key that was used, by its name, else by its list and place, such as `write#2`; absent without a known one. */
+            key?: string;
+            /** @description The `Origin` of the page that sent it; cut if it is longer. */
+            origin?: string;
+        };
+        /**
+         * RejectionList
+         * @description What was refused lately, at most 1,000 in 1 MiB and 100 of each code.
+         * @example {
+         *       "rejections": [
+         *         {
+         *           "time": "2026-11-23T14:05:09.120Z",
+         *           "status": 403,
+         *           "code": "origin_not_allowed",
+         *           "origin": "https://blog.example"
+         *         },
+         *         {
+         *           "time": "2026-11-23T14:05:09.120Z",
+         *           "status": 422,
+         *           "code": "invalid_timestamp",
+         *           "pointer": "/timestamp",
+         *           "event_id": "019ab10e-4250-7aa4-b3f1-7c6d5e4f3a03",
+         *           "key": "shop",
+         *           "origin": "https://shop.example"
+         *         }
+         *       ]
+         *     }
+         */
+        RejectionList: {
+            /** @description The newest first. */
+            rejections: components["schemas"]["Rejection"][];
+        };
+        /**
          * StoreHealth
          * @example {
          *       "kind": "memory",
@@ -1323,6 +1402,123 @@ export interface operations {
                      *     }
                      */
                     "application/problem+json": components["schemas"]["ReceiptProblem"];
+                };
+            };
+        };
+    };
+    listRejections: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The refusals. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RejectionList"];
+                };
+            };
+            /** @description The query is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/invalid_query",
+                     *       "title": "The query string is not valid",
+                     *       "status": 400,
+                     *       "code": "invalid_query",
+                     *       "detail": "`limit` must be <= 1000",
+                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A key is needed, or the key is not known. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/unauthorized",
+                     *       "title": "A key is needed",
+                     *       "status": 401,
+                     *       "code": "unauthorized",
+                     *       "detail": "this key is not known",
+                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key, the origin or the host is not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/forbidden",
+                     *       "title": "The key does not allow this",
+                     *       "status": 403,
+                     *       "code": "forbidden",
+                     *       "detail": "this needs another key, and this key is for something else",
+                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service failed; its log says more. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/internal_error",
+                     *       "title": "Something went wrong here",
+                     *       "status": 500,
+                     *       "code": "internal_error",
+                     *       "detail": "the service failed; its log says more under this request_id",
+                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service is stopping, or its storage cannot answer. */
+            503: {
+                headers: {
+                    /** @description Seconds after which to send the request again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/stopping",
+                     *       "title": "The service is stopping",
+                     *       "status": 503,
+                     *       "code": "stopping",
+                     *       "detail": "send the request again, it goes to another instance or to the next start",
+                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };

@@ -13,6 +13,7 @@ import type {
 import type { EventPage } from './page.ts'
 import type { Problem, ProblemKind, ReceiptProblem } from './problem.ts'
 import type { EventError, Receipt } from './receipt.ts'
+import type { Rejection, RejectionList } from './rejection.ts'
 
 /** The moment at which the examples of the committed documents happen. */
 const EXAMPLE_TIME = '2026-11-23T14:05:09.120Z'
@@ -110,6 +111,16 @@ const store: StoreHealth = {
   oldest_retained: '2026-11-23T13:11:42.006Z'
 }
 
+const rejection: Rejection = {
+  time: EXAMPLE_TIME,
+  status: 422,
+  code: eventError.code,
+  pointer: eventError.pointer,
+  event_id: EXAMPLE_IDS[2],
+  key: 'shop',
+  origin: 'https://shop.example'
+}
+
 interface Examples {
   Event: Event
   EventBatch: Event[]
@@ -123,6 +134,8 @@ interface Examples {
   UserCounts: UserCounts
   TimeSeries: TimeSeries
   EventPage: EventPage
+  Rejection: Rejection
+  RejectionList: RejectionList
   StoreHealth: StoreHealth
   Health: Health
   Liveness: Static<typeof Liveness>
@@ -180,6 +193,8 @@ export const EXAMPLES: Readonly<Examples> = {
     ]
   },
   EventPage: { events, cursor, has_more: false },
+  Rejection: rejection,
+  RejectionList: { rejections: [{ time: EXAMPLE_TIME, status: 403, code: 'origin_not_allowed', origin: 'https://blog.example' }, rejection] },
   StoreHealth: store,
   Health: { status: 'ok', version: '0.1.0', uptime_seconds: 3600, subscribers: 1, store },
   Liveness: { status: 'ok' },

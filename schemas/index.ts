@@ -6,6 +6,7 @@ import { CLIENT_FRAMES, ClientFrame, SERVER_FRAMES, ServerFrame } from './live.t
 import { EventPage } from './page.ts'
 import { Problem, ProblemKind, ReceiptProblem } from './problem.ts'
 import { EventError, Receipt } from './receipt.ts'
+import { Rejection, RejectionList } from './rejection.ts'
 
 export * from './analytics.ts'
 export * from './event.ts'
@@ -15,10 +16,11 @@ export * from './page.ts'
 export * from './primitives.ts'
 export * from './problem.ts'
 export * from './receipt.ts'
+export * from './rejection.ts'
 
 /** The schemas that HTTP answers and requests refer to by `$id`, in the order in which they refer to each other. */
 export const HTTP_SCHEMAS = [
-  Event, EventBatch, EventError, Receipt, Problem, ReceiptProblem, ProblemKind, Summary, UserCount, UserCounts, TimeSeries, EventPage,
+  Event, EventBatch, EventError, Receipt, Problem, ReceiptProblem, ProblemKind, Summary, UserCount, UserCounts, TimeSeries, EventPage, Rejection, RejectionList,
   StoreHealth, Health, Liveness
 ] as const
 

@@ -21,6 +21,7 @@ import origins from './plugins/origins.ts'
 import problems, { answerFrameworkError } from './plugins/problems.ts'
 import proxies, { addressTest } from './plugins/proxies.ts'
 import rateLimit from './plugins/rate-limit.ts'
+import rejections from './plugins/rejections.ts'
 import schemas from './plugins/schemas.ts'
 import settingsPlugin from './plugins/settings.ts'
 import storeMetrics from './plugins/store-metrics.ts'
@@ -30,6 +31,7 @@ import health from './routes/health.ts'
 import live from './routes/live.ts'
 import metricsPage from './routes/metrics.ts'
 import problemPages from './routes/problems.ts'
+import rejectionList from './routes/rejections.ts'
 import stream from './routes/stream.ts'
 import type { Settings } from './settings.ts'
 
@@ -69,6 +71,7 @@ function partsOf(settings: Settings, overrides: Overrides): Part[] {
     part(settingsPlugin, { settings }),
     part(proxies),
     part(headers),
+    part(rejections, overrides),
     part(problems),
     part(schemas),
 
@@ -93,6 +96,7 @@ function partsOf(settings: Settings, overrides: Overrides): Part[] {
     // What can be asked
     part(docs),
     part(events),
+    part(rejectionList),
     part(analytics),
     part(stream),
     part(live),

@@ -32,7 +32,7 @@ function byRank(parts: readonly Part[], rank: (part: Part) => number): Part[] {
 
 /** All that parts do for each other: it is the same whatever the order. */
 async function checkTogether(t: Test, arrange: (parts: readonly Part[]) => readonly Part[]): Promise<void> {
-  const env = { WRITE_KEYS: 'w', READ_KEYS: 'r', RATE_LIMIT: '2', ALLOWED_ORIGINS: 'https://shop.example' }
+  const env = { WRITE_KEYS: 'w', READ_KEYS: 'r', RATE_LIMIT: '3', ALLOWED_ORIGINS: 'https://shop.example' }
   const { app, port } = await startServer(t, env, { arrange })
   const headersOf = (key: string) => ({ authorization: `Bearer ${key}`, origin: 'https://shop.example' })
   const send = () => app.inject({ method: 'POST', url: '/events', headers: { ...headersOf('w'), 'content-type': 'application/json' }, payload: anEvent() })

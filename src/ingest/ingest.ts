@@ -23,15 +23,25 @@ export interface IngestOptions {
   /** Most events of one request. */
   maxEvents: number
   /** Is handed every receipt but those of `validateOnly`. */
-  onReceipt?: (receipt: Receipt) => void
+  onReceipt?: (receipt: Receipt, sender: Sender) => void
 }
+
+/** Who sent events, as far as it is told; nothing here depends on it. */
+export interface Sender {
+  /** What the key is known as; never the key. */
+  key?: string
+  /** The origin of the page, as the client says. */
+  origin?: string
+}
+
+const UNKNOWN: Sender = {}
 
 /**
  * Takes a decompressed body and resolves with its receipt. With `validateOnly` the receipt is the same and nothing
  * changes [ING-4]. The body belongs to ingest from the call on.
  * @throws ProblemError for what spoils the whole body; nothing was taken then
  */
-export type Ingest = (body: Buffer, kind: BodyKind, options?: { validateOnly?: boolean }) => Promise<Receipt>
+export type Ingest = (body: Buffer, kind: BodyKind, options?: { validateOnly?: boolean, sender?: Sender }) => Promise<Receipt>
 
 /** Makes the ingest function of a store. */
 export function createIngest({ store, maxEvents, onReceipt }: IngestOptions): Ingest {
@@ -46,7 +56,7 @@ export function createIngest({ store, maxEvents, onReceipt }: IngestOptions): In
       const { errors } = readBody(body, kind, { scanner, overflow, batch, maxEvents, now: store.now() })
       const judgement = options?.validateOnly === true ? await store.check(batch) : await store.append(batch)
       const receipt = makeReceipt(batch, errors, judgement)
-      if (options?.validateOnly !== true) onReceipt?.(receipt)
+      if (options?.validateOnly !== true) onReceipt?.(receipt, options?.sender ?? UNKNOWN)
       return receipt
     } finally {
       batch.clear()

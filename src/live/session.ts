@@ -42,6 +42,8 @@ export interface SessionContext {
 export interface SessionOptions {
   canRead: boolean
   canWrite: boolean
+  /** Takes what this client publishes, or says why not; without it the one that all share. */
+  ingest?: Ingest
   /** Undefined for a client that asks for no events. */
   filter?: Filter
   /** Where it begins. */
@@ -63,6 +65,7 @@ export class Session {
   readonly #liveness: Liveness
   readonly #canRead: boolean
   readonly #canWrite: boolean
+  readonly #ingest: Ingest
   readonly #inbox: Buffer[] = []
   readonly #steps: Step[] = []
   #unsentAnswers = 0
@@ -74,12 +77,13 @@ export class Session {
   #isClosed = false
   #whenIdle: (() => void) | undefined
 
-  constructor(context: SessionContext, connection: Connection, { canRead, canWrite, filter, location }: SessionOptions) {
+  constructor(context: SessionContext, connection: Connection, { canRead, canWrite, ingest, filter, location }: SessionOptions) {
     const { feed, summaries, heartbeat, liveness } = context
     this.#context = context
     this.#connection = connection
     this.#canRead = canRead
     this.#canWrite = canWrite
+    this.#ingest = ingest ?? context.ingest
     this.#outbox = new Outbox(connection, feed.now)
     this.#subscriber = new Subscriber(feed, connection, this.#outbox, socketEncoding, location.cursor)
     this.#watcher = new Watcher(summaries, this.#subscriber, this.#outbox)
@@ -186,7 +190,7 @@ export class Session {
     if (!this.#canWrite) throw new FrameError('forbidden', 'this needs a write key', id)
     const size = body.length
     this.#publishBytes += size
-    this.#context.ingest(body, 'json').then(
+    this.#ingest(body, 'json').then(
       (receipt) => () => {
         this.#badFrames = 0
         this.#answer(ackFrame(id, receipt))

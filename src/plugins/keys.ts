@@ -26,6 +26,10 @@ declare module 'fastify' {
      */
     authorize(request: FastifyRequest, scope: Scope): void
   }
+  interface FastifyInstance {
+    /** What every key is known as. */
+    keyLabels: readonly string[]
+  }
   interface FastifyRequest {
     /** What the key of this request is known as, by its name or its place; undefined without a known one. Never the key. */
     readonly keyLabel: string | undefined
@@ -101,6 +105,7 @@ export default fp(async (app) => {
     return (request.knownKey = key === undefined ? null : find(key))
   }
 
+  app.decorate('keyLabels', knownKeys.map(({ label }) => label))
   app.decorateRequest('knownKey', undefined)
   app.decorateRequest('keyLabel', { getter() { return identify(this)?.label } })
 

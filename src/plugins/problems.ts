@@ -6,6 +6,15 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import fp from 'fastify-plugin'
 import { InvalidCursorError, LostCursorError, StorageUnavailableError } from '../backends/backend.ts'
 import { PROBLEMS, ProblemError, type ProblemCode } from '../errors.ts'
+import { describeAnswer } from '../logger.ts'
+import { senderOf } from './rejections.ts'
+
+declare module 'fastify' {
+  interface FastifyReply {
+    /** The code of the problem that is answered, if it is one. */
+    problem: ProblemCode | null
+  }
+}
 
 export const PROBLEM_MEDIA_TYPE = 'application/problem+json; charset=utf-8'
 
@@ -20,7 +29,10 @@ export function problemBody(code: ProblemCode, detail: string, requestId: string
 
 /** Answers with a problem; `fields` are further members of its body, such as a receipt's. */
 export function sendProblem(reply: FastifyReply, error: ProblemError, fields?: object): FastifyReply {
-  const { id } = reply.request
+  const { request } = reply
+  const { id } = request
+  reply.problem = error.code
+  if (fields === undefined) request.server.rejections.addRequest(error.code, senderOf(request)) // of a receipt, its events are taken down
   return reply
     .code(error.statusCode)
     .headers({ ...error.headers, 'x-request-id': id, 'content-type': PROBLEM_MEDIA_TYPE })
@@ -62,8 +74,8 @@ function answerError(error: FastifyError, request: FastifyRequest, reply: Fastif
 /** Answers what the router itself refuses, before there is a route. */
 export function answerFrameworkError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
   const problem = asProblem(error) ?? new ProblemError('bad_request', 'the request is not valid')
-  request.log.info({ code: problem.code }, 'request refused')
   sendProblem(reply, problem)
+  request.log.info(describeAnswer(request, reply), 'answered') // Fastify has no line for it
 }
 
 /** No route: 405 with the methods that there are, if there are any, else 404. */
@@ -80,6 +92,7 @@ function methodsOf(app: FastifyInstance, url: string): string[] {
 }
 
 export default fp(async (app) => {
+  app.decorateReply('problem', null)
   app.setErrorHandler<FastifyError>(answerError)
   app.setNotFoundHandler((request, reply) => sendProblem(reply, notFound(request)))
-}, { name: 'problems' })
+}, { name: 'problems', dependencies: ['rejections'] })

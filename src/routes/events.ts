@@ -9,9 +9,11 @@ import {
 import type { Filter } from '../backends/backend.ts'
 import { ProblemError } from '../errors.ts'
 import type { BodyKind } from '../ingest/body-reader.ts'
+import type { Ingest } from '../ingest/ingest.ts'
 import { receiptStatus } from '../ingest/receipt.ts'
 import body from '../plugins/body.ts'
 import { RETRY_AFTER, sendProblem } from '../plugins/problems.ts'
+import { senderOf } from '../plugins/rejections.ts'
 import { GUARDED_PROBLEMS, json, problem } from './responses.ts'
 
 /** Most bytes of events on one page; it ends early rather than being larger. */
@@ -64,7 +66,7 @@ const NO_BODY = Buffer.alloc(0)
 async function sendEvents(request: FastifyRequest<{ Querystring: Static<typeof IngestQuery> }>, reply: FastifyReply) {
   const bytes = request.body as Buffer | undefined ?? NO_BODY
   const kind = request.mediaType === 'application/x-ndjson' ? 'ndjson' : 'json'
-  const receipt = await take(request.server, bytes, kind, request.query.validate_only)
+  const receipt = reply.receipt = await take(request.server, bytes, kind, { validateOnly: request.query.validate_only, sender: senderOf(request) })
   const status = receiptStatus(receipt)
   if (status === 422) return sendProblem(reply, new ProblemError('all_rejected', 'see `errors`; do not send these events again unchanged'), receipt)
   if (status === 503) return sendProblem(reply, new ProblemError('all_unavailable', 'see `errors`; send the same request again', { 'retry-after': RETRY_AFTER }), receipt)
@@ -72,9 +74,9 @@ async function sendEvents(request: FastifyRequest<{ Querystring: Static<typeof I
 }
 
 /** Has a body taken and lets go of it. */
-async function take({ ingest, bodyMemory }: FastifyInstance, body: Buffer, kind: BodyKind, validateOnly: boolean | undefined): Promise<Static<typeof Receipt>> {
+async function take({ ingest, bodyMemory }: FastifyInstance, body: Buffer, kind: BodyKind, options: Parameters<Ingest>[2]): Promise<Static<typeof Receipt>> {
   try {
-    return await ingest(body, kind, { validateOnly })
+    return await ingest(body, kind, options)
   } finally {
     bodyMemory.release(body)
   }
