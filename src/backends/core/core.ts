@@ -50,18 +50,18 @@ export class MemoryCore {
   readonly log: EventLog
   readonly #clock: CoreClock
   readonly #dedup: DedupIndex
-  readonly #windows = new MinuteWindows()
+  readonly #windows: MinuteWindows
   readonly #users: UserTable
   readonly #activity: UserActivity
   /** Ids from this sequence number on are claimed and not counted yet. */
   #counted = 0
-  /** When the call under way began, and the oldest time that some window reaches then [TIME-2]; by `upkeep`. */
+  /** When the call under way began; by `upkeep`. */
   #now = 0
-  #reach = 0
 
   constructor(clock: Clock, capacities: Capacities) {
     this.#clock = new CoreClock(clock)
     this.#dedup = new DedupIndex(capacities.dedupCapacity)
+    this.#windows = new MinuteWindows(this.#clock.now())
     this.#users = new UserTable(capacities.userCapacity, new KeyedHash())
     this.#activity = new UserActivity(this.#users, this.#clock.now())
     this.log = new EventLog(capacities.logBytes, (user) => {
@@ -110,7 +110,7 @@ export class MemoryCore {
       for (let i = from; i < to; i++) {
         if (hasRoom ? batch.verdicts[i] === Verdict.Accepted : this.#claim(batch, bytes, i)) {
           claim.count++
-          if (batch.times[i] < this.#reach) continue
+          if (!this.#windows.holds(batch.times[i])) continue
           if (batch.user[i] < 0) batch.user[i] = this.#enter(batch, bytes, i, Infinity)
           if (this.#users.lastSeen(batch.user[i]) < 0) claim.users.push(batch.user[i])
         } else if (batch.verdicts[i] === Verdict.Duplicate && this.isPending(batch, i)) {
@@ -171,7 +171,7 @@ export class MemoryCore {
   check(batch: Batch): void {
     this.upkeep(0)
     this.#makeRoom(batch.count)
-    dryRun(batch, this.#dedup, this.#users, this.#reach)
+    dryRun(batch, this.#dedup, this.#users, this.#windows)
   }
 
   /** A summary as of now. */
@@ -217,7 +217,7 @@ export class MemoryCore {
     this.#now = this.#clock.now()
     this.#dedup.advance(this.#now, this.#clock.monotonic(), UPKEEP + 2 * extra)
     this.#activity.advance(this.#now, UPKEEP + 2 * extra)
-    this.#reach = this.#activity.firstHourOf(TIME_WINDOWS.length - 1) * HOUR
+    this.#windows.advance(this.#now)
     return this.#now
   }
 
@@ -231,7 +231,7 @@ export class MemoryCore {
       batch.verdicts[i] = Verdict.Duplicate
       return false
     }
-    if (batch.times[i] >= this.#reach && batch.user[i] < 0) {
+    if (batch.user[i] < 0 && this.#windows.holds(batch.times[i])) {
       batch.user[i] = this.#enter(batch, bytes, i, this.#users.capacity)
       if (batch.user[i] < 0) {
         batch.verdicts[i] = Verdict.UserCapacity
@@ -260,7 +260,7 @@ export class MemoryCore {
     for (let i = from; i < to; i++) {
       if (verdicts[i] !== Verdict.Accepted) continue
       const time = times[i]
-      if (time < this.#reach) {
+      if (!this.#windows.holds(time)) {
         verdicts[i] = Verdict.Late
         continue
       }
