@@ -1,6 +1,6 @@
 import t from 'tap'
 import { createRedisBackend } from '../../src/backends/redis/redis.ts'
-import { RedisProcess, redisObstacle } from './redis/redis-process.ts'
+import { RedisProcess, redisObstacle } from '../../cluster/redis-process.ts'
 import { backendSuite } from './suite.ts'
 
 const obstacle = redisObstacle()

@@ -44,14 +44,19 @@ export interface BatchHashes {
 
 /** Hashes ids and users by a secret. */
 export class PartitionHash {
-  readonly #secret: Buffer
   readonly #partitions: number
-  readonly #users: KeyedHash
+  #secret!: Buffer
+  #users!: KeyedHash
 
   /** @param secret SECRET_BYTES random bytes */
   constructor(secret: Buffer, partitions: number) {
-    this.#secret = secret
     this.#partitions = partitions
+    this.use(secret)
+  }
+
+  /** Hashes by another secret from now on. */
+  use(secret: Buffer): void {
+    this.#secret = secret
     this.#users = new KeyedHash((tables) => {
       const stream = createCipheriv('aes-128-ctr', secret, Buffer.alloc(16)).update(Buffer.alloc(tables.byteLength))
       Buffer.from(tables.buffer).set(stream)

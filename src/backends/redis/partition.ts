@@ -2,7 +2,6 @@
  * One partition as this process sees it: what waits to be sent there, and what is known of its log. Whatever arrives while a
  * call is under way shares the next one, so that a call carries many events. Events leave in the order in which they came.
  */
-import { StorageUnavailableError } from '../backend.ts'
 import { Verdict } from '../batch.ts'
 import type { Place } from './cursor.ts'
 import { EngineFullError, type Engine } from './engine.ts'
@@ -194,7 +193,6 @@ export class Partition {
     this.#isCalling = true
     for (const { owners, resolve } of this.#claims.splice(0)) resolve(new Uint8Array(owners.length).fill(UNKNOWN))
     for (const { count, resolve } of this.#events.splice(0)) resolve(new Uint8Array(count).fill(Verdict.StorageUnavailable))
-    this.#onFailure(new StorageUnavailableError('the store is closed'))
   }
 }
 

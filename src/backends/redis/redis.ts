@@ -80,12 +80,15 @@ interface Meta {
   history: Buffer
 }
 
-/** @throws RefusedError where the data belong to other settings */
-async function openMeta(engine: Engine, { prefix, partitions }: RedisOptions): Promise<Meta> {
+/**
+ * Reads what all replicas share; where there is nothing, writes it.
+ * @param known what this replica has read before: an engine that has come back empty gets it again
+ * @throws RefusedError where the data belong to other settings
+ */
+async function openMeta(engine: Engine, { prefix, partitions }: Pick<RedisOptions, 'prefix' | 'partitions'>, known?: Meta): Promise<Meta> {
   const wanted = { layout: LAYOUT, partitions: String(partitions), types: EVENT_TYPES.join(',') }
-  const found = await engine.openMeta(`${prefix}:{meta}`, {
-    ...wanted, secret: randomBytes(SECRET_BYTES).toString('hex'), history: randomBytes(HISTORY_BYTES).toString('hex')
-  })
+  const { secret, history } = known ?? { secret: randomBytes(SECRET_BYTES), history: randomBytes(HISTORY_BYTES) }
+  const found = await engine.openMeta(`${prefix}:{meta}`, { ...wanted, secret: secret.toString('hex'), history: history.toString('hex') })
   const refuse = (detail: string): never => { throw new RefusedError(`The data under REDIS_PREFIX=${prefix} ${detail}.`) }
   if (found.layout !== wanted.layout) refuse(`have layout ${found.layout}, and this version of the service uses ${LAYOUT}; use another prefix`)
   if (found.partitions !== wanted.partitions) {
@@ -102,7 +105,9 @@ class RedisStore implements EventStore {
   readonly #appender: Appender
   readonly #reader: LogReader
   readonly #signal = new AppendSignal()
-  readonly #history: Buffer
+  readonly #place: Pick<RedisOptions, 'prefix' | 'partitions'>
+  readonly #hash: PartitionHash
+  #meta: Meta
   readonly #wall: () => number
   readonly #logCapacity: number
   readonly #report: (report: RedisReport) => void
@@ -118,14 +123,15 @@ class RedisStore implements EventStore {
   #users = 0
   #oldest: string | null = null
 
-  constructor(engine: Engine, { prefix, partitions, logBytes, wall }: RedisOptions, { secret, history }: Meta, report: (report: RedisReport) => void) {
+  constructor(engine: Engine, { prefix, partitions, logBytes, wall }: RedisOptions, meta: Meta, report: (report: RedisReport) => void) {
     this.#engine = engine
-    this.#history = history
+    this.#place = { prefix, partitions }
+    this.#meta = meta
     this.#wall = wall ?? (() => engine.now())
     this.#logCapacity = logBytes
     this.#report = report
     this.#lastNow = this.#wall()
-    const hash = new PartitionHash(secret, partitions)
+    const hash = this.#hash = new PartitionHash(meta.secret, partitions)
     this.#partitions = partitionPrefixes(prefix, partitions).map((base) => new Partition(`${base}s`, {
       engine,
       logBytes: Math.floor(logBytes / partitions),
@@ -159,13 +165,13 @@ class RedisStore implements EventStore {
     await this.#keepFresh()
     if (after === undefined) return { cursor: this.#head }
     if (after === 'earliest') return { cursor: this.#format(this.#partitions.map(({ head, first }) => ({ epoch: head.epoch, position: first }))), recovered: true }
-    const places = parseCursor(after, this.#history, this.#partitions.length)
+    const places = parseCursor(after, this.#meta.history, this.#partitions.length)
     const reason = places === undefined ? 'other_history' as const : await this.#reader.lossOf(places)
     return reason === undefined ? { cursor: after, recovered: true } : { cursor: this.#head, recovered: false, lost: { after, reason } }
   }
 
   async read(after: string, filter: Filter, limits: PageLimits): Promise<Page> {
-    const places = parseCursor(after, this.#history, this.#partitions.length)
+    const places = parseCursor(after, this.#meta.history, this.#partitions.length)
     if (places === undefined) throw new LostCursorError('other_history')
     await this.#keepFresh()
     const extract = await this.#reader.read(places, filter, limits)
@@ -260,10 +266,20 @@ class RedisStore implements EventStore {
 
   async #keepUp(): Promise<void> {
     await this.#engine.readTime()
+    await this.#followMeta()
     for (const partition of this.#partitions) if (partition.isPending) await this.aggregator.retire(partition)
     await this.refresh()
     this.#users = await this.#engine.countUsers(this.#partitions.map(({ key }) => key))
     this.#oldest = await this.#engine.oldestEntry(this.#partitions.map(({ key }) => key))
+  }
+
+  /** An engine that has lost everything, and was written to by a replica that started since, has another secret and history. */
+  async #followMeta(): Promise<void> {
+    const meta = await openMeta(this.#engine, this.#place, this.#meta)
+    if (meta.secret.equals(this.#meta.secret) && meta.history.equals(this.#meta.history)) return
+    this.#meta = meta
+    this.#hash.use(meta.secret)
+    this.#report({ type: 'warning', detail: 'the engine holds another history than before; cursors of the old one are answered as lost' })
   }
 
   #fail(error: Error): void {
@@ -287,5 +303,5 @@ class RedisStore implements EventStore {
     return this.#format(this.#heads)
   }
 
-  readonly #format = (places: readonly Place[]): string => formatCursor(this.#history, places)
+  readonly #format = (places: readonly Place[]): string => formatCursor(this.#meta.history, places)
 }

@@ -1,4 +1,4 @@
-/** A real redis-server for tests: on loopback, with a port and a folder of its own, ended by its own process id. */
+/** A redis-server of one's own: on loopback, with a port and a folder of its own, ended by its own process id. */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
 
-/** Why these tests cannot run here; undefined where they can. */
+/** Why no server can be started here; undefined where one can. */
 export function redisObstacle(): string | undefined {
   return spawnSync('redis-server', ['--version']).status === 0 ? undefined : 'redis-server is not installed'
 }
@@ -42,11 +42,16 @@ export class RedisProcess {
     return server
   }
 
+  /** Whether the process runs, be it stopped or not. */
+  get isRunning(): boolean {
+    return this.#process !== undefined && this.#process.exitCode === null && this.#process.signalCode === null
+  }
+
   get node(): string {
     return `127.0.0.1:${this.port}`
   }
 
-  /** A connection of the test's own. */
+  /** A connection of the caller's own; it comes back by itself. */
   connect(): Redis {
     const client = new Redis(this.port, '127.0.0.1', { retryStrategy: (times) => Math.min(times * 20, 200) })
     client.on('error', () => {})
