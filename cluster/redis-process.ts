@@ -52,8 +52,8 @@ export class RedisProcess {
   }
 
   /** A connection of the caller's own; it comes back by itself. */
-  connect(): Redis {
-    const client = new Redis(this.port, '127.0.0.1', { retryStrategy: (times) => Math.min(times * 20, 200) })
+  connect(password?: string): Redis {
+    const client = new Redis(this.port, '127.0.0.1', { password, retryStrategy: (times) => Math.min(times * 20, 200) })
     client.on('error', () => {})
     return client
   }
