@@ -2,6 +2,7 @@
  * The connection to the engine, one server or a cluster: runs scripts within a time, says what a failure means, and knows the
  * masters' common time. Nothing above it knows the client library.
  */
+import { setTimeout as delay } from 'node:timers/promises'
 import { Cluster, Redis, type ClusterOptions, type RedisOptions } from 'ioredis'
 import { RefusedError, StorageUnavailableError } from '../backend.ts'
 import type { Script } from './scripts.ts'
@@ -11,6 +12,9 @@ export const CALL_TIMEOUT = 1_000
 
 /** Milliseconds in which a start must have found the engine. */
 const START_TIMEOUT = 10_000
+
+/** Milliseconds between two attempts at a call that the engine has refused to begin. */
+const RETRY_INTERVAL = 50
 
 /** Oldest major version. */
 const OLDEST_VERSION = 7
@@ -37,6 +41,13 @@ export class EngineFullError extends Error {
 }
 
 type Reply = unknown[]
+
+/**
+ * Errors by which the engine says that it has not begun with a call, so that it may be sent again without counting twice.
+ * ASK is among them and not followed: while a slot moves, its new master would take keys that are still at the old one for
+ * missing. "Non local key" is what a script meets there, before it has written anything.
+ */
+const REFUSAL = /NOSCRIPT|MOVED|ASK|TRYAGAIN|CLUSTERDOWN|LOADING|READONLY|MASTERDOWN|non local key/
 
 /** See the module's comment. */
 export class Engine {
@@ -112,12 +123,25 @@ export class Engine {
       if (replicas < this.#wait) throw new Error(`only ${replicas} of ${this.#wait} replicas have acknowledged`)
       return reply
     }
-    try {
-      return await send('EVALSHA', script.sha)
-    } catch (error) {
-      if (!/^NOSCRIPT/.test((error as Error).message)) throw error
-      return await send('EVAL', script.text)
+    const end = performance.now() + CALL_TIMEOUT
+    let command: [string, string] = ['EVALSHA', script.sha]
+    for (;;) {
+      try {
+        return await send(...command)
+      } catch (error) {
+        const refusal = REFUSAL.exec((error as Error).message)?.[0]
+        if (refusal === undefined || performance.now() > end) throw error
+        if (refusal === 'NOSCRIPT') command = ['EVAL', script.text]
+        else if (refusal === 'MOVED') await this.#followSlots()
+        else await delay(RETRY_INTERVAL)
+      }
     }
+  }
+
+  /** Learns anew which master serves which slot. */
+  async #followSlots(): Promise<void> {
+    const client = this.#client
+    if (client instanceof Cluster) await new Promise<void>((resolve) => client.refreshSlotsCache(() => resolve()))
   }
 
   /** The masters. */
@@ -223,11 +247,7 @@ function connectCluster(nodes: readonly string[], redisOptions: RedisOptions): C
   const options: ClusterOptions = {
     redisOptions,
     enableAutoPipelining: false,
-    maxRedirections: 8,
-    retryDelayOnFailover: 100,
-    retryDelayOnClusterDown: 100,
-    retryDelayOnTryAgain: 50,
-    retryDelayOnMoved: 20,
+    maxRedirections: 0, // calls are sent again by this module, which knows what may be
     slotsRefreshTimeout: 1_000,
     slotsRefreshInterval: 2_000,
     clusterRetryStrategy: (times) => Math.min(times * 50, 500)

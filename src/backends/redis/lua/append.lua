@@ -152,6 +152,7 @@ for w = 1, 3 do
     totals[w][i] = (dropped[w] and 0 or tonumber(old[i] or nil) or 0) - change[w][user]
   end
 end
+for w = 1, 3 do if dropped[w] then redis.call('EXISTS', BASE .. 'top' .. w) end end
 redis.call('ZCARD', BASE .. 'seen')
 redis.call('XLEN', BASE .. 'log')
 

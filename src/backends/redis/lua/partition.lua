@@ -1,8 +1,8 @@
 -- What every script of a partition begins with: its keys, its state and its windows. KEYS[1] is the hash that holds the state;
 -- every other key of the partition has the same hash tag and lies in the same slot.
 --
--- A script is not rolled back, and while a slot moves, a key that is not there makes a command fail. So a script reads every
--- key that it may write before its first write: then it either fails before it has changed anything, or not at all.
+-- A script is not rolled back, and while a slot moves, a key that is not there makes a command fail. So `append` reads every key
+-- that it may write before its first write: then it either fails before it has changed anything, or not at all.
 local STATE = KEYS[1]
 local BASE = string.sub(STATE, 1, -2)
 local HOUR = 3600000
