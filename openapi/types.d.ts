@@ -267,12 +267,14 @@ export interface paths {
          *     | `too_many_requests` | 429 | Too many requests |
          *     | `headers_too_large` | 431 | The headers are too long |
          *     | `internal_error` | 500 | Something went wrong here |
+         *     | `not_implemented` | 501 | This part of HTTP is not served here |
          *     | `all_unavailable` | 503 | No event could be taken now |
          *     | `storage_unavailable` | 503 | The storage cannot answer now |
          *     | `overloaded` | 503 | Too much is being sent at the same time |
          *     | `too_many_subscribers` | 503 | No more subscribers can be served |
          *     | `not_ready` | 503 | The service is not ready |
          *     | `stopping` | 503 | The service is stopping |
+         *     | `http_version_not_supported` | 505 | This version of HTTP is not served here |
          *
          *     | code of an event | meaning |
          *     |---|---|
@@ -1083,6 +1085,25 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The line and the headers of the request are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/headers_too_large",
+                     *       "title": "The headers are too long",
+                     *       "status": 431,
+                     *       "code": "headers_too_large",
+                     *       "detail": "the line and the headers of a request may have at most 64 KiB",
+                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The service failed; its log says more. */
             500: {
                 headers: {
@@ -1349,6 +1370,25 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The line and the headers of the request are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/headers_too_large",
+                     *       "title": "The headers are too long",
+                     *       "status": 431,
+                     *       "code": "headers_too_large",
+                     *       "detail": "the line and the headers of a request may have at most 64 KiB",
+                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The service failed; its log says more. */
             500: {
                 headers: {
@@ -1481,6 +1521,25 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The line and the headers of the request are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/headers_too_large",
+                     *       "title": "The headers are too long",
+                     *       "status": 431,
+                     *       "code": "headers_too_large",
+                     *       "detail": "the line and the headers of a request may have at most 64 KiB",
+                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The service failed; its log says more. */
             500: {
                 headers: {
@@ -1595,6 +1654,25 @@ export interface operations {
                      *       "status": 403,
                      *       "code": "forbidden",
                      *       "detail": "this needs another key, and this key is for something else",
+                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The line and the headers of the request are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/headers_too_large",
+                     *       "title": "The headers are too long",
+                     *       "status": 431,
+                     *       "code": "headers_too_large",
+                     *       "detail": "the line and the headers of a request may have at most 64 KiB",
                      *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
                      *     }
                      */
@@ -1725,6 +1803,25 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The line and the headers of the request are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/headers_too_large",
+                     *       "title": "The headers are too long",
+                     *       "status": 431,
+                     *       "code": "headers_too_large",
+                     *       "detail": "the line and the headers of a request may have at most 64 KiB",
+                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The service failed; its log says more. */
             500: {
                 headers: {
@@ -1841,6 +1938,25 @@ export interface operations {
                      *       "status": 403,
                      *       "code": "forbidden",
                      *       "detail": "this needs another key, and this key is for something else",
+                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The line and the headers of the request are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/headers_too_large",
+                     *       "title": "The headers are too long",
+                     *       "status": 431,
+                     *       "code": "headers_too_large",
+                     *       "detail": "the line and the headers of a request may have at most 64 KiB",
                      *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
                      *     }
                      */
@@ -1972,6 +2088,25 @@ export interface operations {
                      *       "status": 403,
                      *       "code": "forbidden",
                      *       "detail": "this needs another key, and this key is for something else",
+                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The line and the headers of the request are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/headers_too_large",
+                     *       "title": "The headers are too long",
+                     *       "status": 431,
+                     *       "code": "headers_too_large",
+                     *       "detail": "the line and the headers of a request may have at most 64 KiB",
                      *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
                      *     }
                      */
@@ -2121,6 +2256,25 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The line and the headers of the request are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/headers_too_large",
+                     *       "title": "The headers are too long",
+                     *       "status": 431,
+                     *       "code": "headers_too_large",
+                     *       "detail": "the line and the headers of a request may have at most 64 KiB",
+                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The service failed; its log says more. */
             500: {
                 headers: {
@@ -2181,7 +2335,7 @@ export interface operations {
                     "application/json": components["schemas"]["Health"];
                 };
             };
-            /** @description The query is not valid. */
+            /** @description The request is not valid. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2213,6 +2367,25 @@ export interface operations {
                      *       "status": 403,
                      *       "code": "forbidden",
                      *       "detail": "this needs another key, and this key is for something else",
+                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The line and the headers of the request are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/headers_too_large",
+                     *       "title": "The headers are too long",
+                     *       "status": 431,
+                     *       "code": "headers_too_large",
+                     *       "detail": "the line and the headers of a request may have at most 64 KiB",
                      *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
                      *     }
                      */
@@ -2279,7 +2452,7 @@ export interface operations {
                     "application/json": components["schemas"]["Liveness"];
                 };
             };
-            /** @description The query is not valid. */
+            /** @description The request is not valid. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2311,6 +2484,25 @@ export interface operations {
                      *       "status": 403,
                      *       "code": "forbidden",
                      *       "detail": "this needs another key, and this key is for something else",
+                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The line and the headers of the request are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/headers_too_large",
+                     *       "title": "The headers are too long",
+                     *       "status": 431,
+                     *       "code": "headers_too_large",
+                     *       "detail": "the line and the headers of a request may have at most 64 KiB",
                      *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
                      *     }
                      */
@@ -2377,7 +2569,7 @@ export interface operations {
                     "application/json": components["schemas"]["Liveness"];
                 };
             };
-            /** @description The query is not valid. */
+            /** @description The request is not valid. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2409,6 +2601,25 @@ export interface operations {
                      *       "status": 403,
                      *       "code": "forbidden",
                      *       "detail": "this needs another key, and this key is for something else",
+                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The line and the headers of the request are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/headers_too_large",
+                     *       "title": "The headers are too long",
+                     *       "status": 431,
+                     *       "code": "headers_too_large",
+                     *       "detail": "the line and the headers of a request may have at most 64 KiB",
                      *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
                      *     }
                      */
@@ -2481,7 +2692,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The query is not valid. */
+            /** @description The request is not valid. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2532,6 +2743,25 @@ export interface operations {
                      *       "status": 403,
                      *       "code": "forbidden",
                      *       "detail": "this needs another key, and this key is for something else",
+                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The line and the headers of the request are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/headers_too_large",
+                     *       "title": "The headers are too long",
+                     *       "status": 431,
+                     *       "code": "headers_too_large",
+                     *       "detail": "the line and the headers of a request may have at most 64 KiB",
                      *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
                      *     }
                      */
@@ -2655,6 +2885,25 @@ export interface operations {
                      *       "status": 404,
                      *       "code": "not_found",
                      *       "detail": "there is no problem of this code",
+                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The line and the headers of the request are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/headers_too_large",
+                     *       "title": "The headers are too long",
+                     *       "status": 431,
+                     *       "code": "headers_too_large",
+                     *       "detail": "the line and the headers of a request may have at most 64 KiB",
                      *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
                      *     }
                      */

@@ -7,7 +7,7 @@ import type { Backend, Clock } from './backends/backend.ts'
 import type { LiveTimes } from './live/hub.ts'
 import { RequestLog } from './logger.ts'
 import backend from './plugins/backend.ts'
-import clientErrors from './plugins/client-errors.ts'
+import clientErrors, { MAX_HEADER_BYTES } from './plugins/client-errors.ts'
 import docs from './plugins/docs.ts'
 import gracefulShutdown from './plugins/graceful-shutdown.ts'
 import headers, { requestId } from './plugins/headers.ts'
@@ -15,13 +15,16 @@ import hosts from './plugins/hosts.ts'
 import ingest from './plugins/ingest.ts'
 import keys from './plugins/keys.ts'
 import livePlugin, { isHandshake } from './plugins/live.ts'
+import lingeringClose, { type LingerTimes } from './plugins/lingering-close.ts'
 import liveMetrics from './plugins/live-metrics.ts'
 import metrics from './plugins/metrics.ts'
 import origins from './plugins/origins.ts'
+import pipelining from './plugins/pipelining.ts'
 import problems, { answerFrameworkError } from './plugins/problems.ts'
 import proxies, { addressTest } from './plugins/proxies.ts'
 import rateLimit from './plugins/rate-limit.ts'
 import rejections from './plugins/rejections.ts'
+import requestSyntax from './plugins/request-syntax.ts'
 import schemas from './plugins/schemas.ts'
 import settingsPlugin from './plugins/settings.ts'
 import storeMetrics from './plugins/store-metrics.ts'
@@ -46,6 +49,8 @@ export interface Overrides {
   liveTimes?: Partial<LiveTimes>
   /** Milliseconds in which a whole request must have arrived. */
   requestTimeout?: number
+  /** How long connections that close may take, in a hurry. */
+  lingerTimes?: Partial<LingerTimes>
   /** Puts the parts into another order. */
   arrange?: (parts: readonly Part[]) => readonly Part[]
 }
@@ -74,6 +79,7 @@ function partsOf(settings: Settings, overrides: Overrides): Part[] {
     part(rejections, overrides),
     part(problems),
     part(schemas),
+    part(requestSyntax),
 
     // Who may do what; of a route, each is asked before those above it
     part(keys),
@@ -81,6 +87,8 @@ function partsOf(settings: Settings, overrides: Overrides): Part[] {
     part(origins),
 
     // Connections
+    part(pipelining),
+    part(lingeringClose, overrides),
     part(clientErrors),
     part(gracefulShutdown),
 
@@ -117,6 +125,7 @@ export async function buildApp(settings: Settings, overrides: Overrides = {}): P
     frameworkErrors: answerFrameworkError,
     return503OnClosing: false, // plugins/graceful-shutdown answers with a problem instead
     forceCloseConnections: 'idle',
+    routerOptions: { ignoreTrailingSlash: true },
     bodyLimit: settings.MAX_BODY_BYTES,
     requestTimeout,
     connectionTimeout: 120_000, // longer than any heartbeat; ends peers that take nothing
@@ -126,7 +135,8 @@ export async function buildApp(settings: Settings, overrides: Overrides = {}): P
       requestTimeout,
       headersTimeout: Math.min(requestTimeout, 10_000),
       connectionsCheckingInterval: Math.min(requestTimeout / 4, 1_000),
-      requireHostHeader: false // plugins/client-errors answers with a problem instead
+      maxHeaderSize: MAX_HEADER_BYTES,
+      requireHostHeader: false // plugins/request-syntax answers with a problem instead
     }
   })
 

@@ -5,7 +5,7 @@
 import { Type, type Static, type TSchema } from '@sinclair/typebox'
 import { Ajv, type ErrorObject } from 'ajv'
 import { envSchema } from 'env-schema'
-import { StringEnum } from '../schemas/index.ts'
+import { findNotDecimal, StringEnum } from '../schemas/index.ts'
 import { readKeys } from './settings/access-key.ts'
 import type { ListReader } from './settings/list.ts'
 import { readNodes } from './settings/node.ts'
@@ -97,21 +97,22 @@ const ajv = new Ajv({ allErrors: true, removeAdditional: true, useDefaults: true
 export function loadSettings(env: NodeJS.ProcessEnv): Settings {
   const data: Record<string, string> = {}
   for (const name of NAMES) if (env[name] || (env[name] === '' && KEY_LISTS.has(name))) data[name] = env[name]
+  const notDecimal = findNotDecimal(SettingsSchema, data).map((name) => describeMistake(name, env))
   try {
     const settings = envSchema<Settings>({ schema: SettingsSchema, data, env: false, ajv })
+    if (notDecimal.length > 0) throw new SettingsError(notDecimal)
     if (settings.STORE === 'redis' && settings.REDIS_NODES.length === 0) throw new SettingsError(['REDIS_NODES must name a node, as STORE is redis: host:port'])
     return settings
   } catch (error) {
     if (error instanceof SettingsError) throw error
     const { errors } = error as { errors?: ErrorObject[] }
     if (errors === undefined) throw error
-    throw new SettingsError(errors.map((mistake) => describeMistake(mistake, env)))
+    throw new SettingsError([...new Set([...notDecimal, ...errors.map(({ instancePath }) => describeMistake(instancePath.slice(1), env))])])
   }
 }
 
-function describeMistake({ instancePath }: ErrorObject, env: NodeJS.ProcessEnv): string {
-  const name = instancePath.slice(1) as SettingName
-  const schema: TSchema = SettingsSchema.properties[name]
+function describeMistake(name: string, env: NodeJS.ProcessEnv): string {
+  const schema: TSchema = SettingsSchema.properties[name as SettingName]
   if (schema.list !== undefined) return `${name}: ${schema.list(env[name]).mistakes.join('; ')}`
   return `${name} must be ${expectation(schema)}, not ${JSON.stringify(env[name])}`
 }

@@ -1,44 +1,44 @@
 /**
- * What happens on a connection outside of a request that could be routed: bytes that are not HTTP, headers that are
- * too long, bodies that do not arrive, requests without a host. All of it is answered with a problem as well.
+ * What happens on a connection outside of a request that could be routed: bytes that are not HTTP/1, headers that are
+ * too long, bodies that do not arrive, methods that are for proxies. All of it is answered with a problem as well.
  */
 import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import fp from 'fastify-plugin'
 import { v7 } from 'uuid'
 import { PROBLEMS, ProblemError, type ProblemCode } from '../errors.ts'
-import { failArrivingBody } from './body.ts'
+import { failArrivingBody } from './arriving-body.ts'
+import { noteWaitingBody } from './continue.ts'
+import { latestAnswer, whenAnswered, type Connection } from './connection.ts'
 import { PROBLEM_MEDIA_TYPE, problemBody } from './problems.ts'
+import { queueOf } from './request-queue.ts'
 
-/** The latest answer of a connection, given or still to be given. */
-const latestAnswer = Symbol('latestAnswer')
+/** Most bytes of a request's line and headers: as many as 1,000 ids of users need in its query. */
+export const MAX_HEADER_BYTES = 64 * 1024
 
-type Connection = Socket & { [latestAnswer]?: ServerResponse }
+type ConnectionError = Error & { code?: string, reason?: string, rawPacket?: Buffer }
 
-type ConnectionError = Error & { code?: string, reason?: string }
+const HTTP_VERSION = ['http_version_not_supported', 'speak HTTP/1.1 here'] as const
 
 /** Node's codes; all others are bytes that are not HTTP. */
 const CONNECTION_ERRORS = new Map<string | undefined, readonly [ProblemCode, string]>([
   ['ERR_HTTP_REQUEST_TIMEOUT', ['request_timeout', 'the request did not arrive in time']],
-  ['HPE_HEADER_OVERFLOW', ['headers_too_large', 'the headers are longer than 16 KiB']],
+  ['HPE_HEADER_OVERFLOW', ['headers_too_large', `the line and the headers of a request may have at most ${MAX_HEADER_BYTES / 1024} KiB`]],
   ['HPE_CHUNK_EXTENSIONS_OVERFLOW', ['body_too_large', 'the chunk extensions are too long']],
-  ['HPE_INVALID_EOF_STATE', ['incomplete_body', 'the connection ended before the request did']]
+  ['HPE_INVALID_EOF_STATE', ['incomplete_body', 'the connection ended before the request did']],
+  ['HPE_PAUSED_H2_UPGRADE', HTTP_VERSION] // an HTTP/2 client's preface (RFC 9113 section 3.4)
 ])
 
 function asProblem({ code, reason }: ConnectionError): ProblemError {
-  const [problem, detail] = CONNECTION_ERRORS.get(code) ?? ['bad_request', `this is not HTTP: ${reason ?? 'it cannot be parsed'}`]
+  const [problem, detail] = reason === 'Invalid HTTP version' ? HTTP_VERSION : CONNECTION_ERRORS.get(code) ?? ['bad_request', `this is not HTTP: ${reason ?? 'it cannot be parsed'}`]
   return new ProblemError(problem, detail, { connection: 'close' })
 }
 
-/** Writes a problem to a connection on which no request can be told apart any more, and ends it. */
-function endWithProblem(socket: Socket, { code, message }: ProblemError, requestId: string): void {
-  if (!socket.writable) {
-    socket.destroy()
-    return
-  }
+/** Writes a problem to a connection on which no request can be told apart any more. */
+function writeProblem(connection: Socket, { code, message }: ProblemError, requestId: string): void {
   const { status } = PROBLEMS[code]
   const body = problemBody(code, message, requestId)
-  socket.write([
+  connection.write([
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
     `content-type: ${PROBLEM_MEDIA_TYPE}`,
     `content-length: ${Buffer.byteLength(body)}`,
@@ -47,46 +47,54 @@ function endWithProblem(socket: Socket, { code, message }: ProblemError, request
     '',
     body
   ].join('\r\n'))
-  socket.destroySoon()
 }
 
 export default fp(async (app) => {
-  const { server, settings } = app
+  const { server, lingering } = app
 
-  app.addHook('onRequest', ({ raw }, reply, done) => {
-    (raw.socket as Connection)[latestAnswer] = reply.raw
-    // RFC 9112, section 3.2
-    if (raw.headers.host === undefined && raw.httpVersion === '1.1') done(new ProblemError('bad_request', 'the host header is missing'))
-    else done()
-  })
+  /** Answers with a problem after all answers that are due, and closes the connection. */
+  function endWithProblem(connection: Connection, problem: ProblemError, reason: string | undefined): void {
+    queueOf(connection)?.detach()
+    connection.on('error', () => {}) // a peer that has gone needs no answer
+    whenAnswered(connection, () => {
+      if (lingering.has(connection)) return
+      if (!connection.writable) {
+        connection.destroy()
+        return
+      }
+      const id = v7()
+      app.log.info({ request_id: id, code: problem.code, reason }, 'connection refused')
+      writeProblem(connection, problem, id)
+      lingering.add(connection)
+    })
+  }
 
   server.removeAllListeners('clientError')
-  server.on('clientError', (error: ConnectionError, socket: Connection) => {
-    if (error.code === 'ECONNRESET' || socket.destroyed) return
+  server.on('clientError', (error: ConnectionError, socket: Socket) => {
+    const connection: Connection = socket
+    if (error.code === 'ECONNRESET' || connection.destroyed) return
     const problem = asProblem(error)
-    const answer = socket[latestAnswer]
-    if (answer !== undefined && !answer.req.complete) {
+    const answer = latestAnswer(connection)
+    if (answer !== undefined && !answer.req.complete && queueOf(connection)?.dropLatest() !== true) {
       // A body for which nobody waits was refused long ago, and the client never ceased to send.
-      if (!failArrivingBody(socket, problem)) socket.destroy()
+      if (failArrivingBody(connection, problem)) return
+      if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') connection.destroy()
+      else whenAnswered(connection, () => lingering.add(connection))
       return
     }
-    const end = () => {
-      const id = v7()
-      app.log.info({ request_id: id, code: problem.code, reason: error.code }, 'connection refused')
-      endWithProblem(socket, problem, id)
-    }
-    // the answers to good requests ahead of the bad bytes go first
-    if (answer !== undefined && !answer.writableFinished) answer.once('close', end)
-    else end()
+    endWithProblem(connection, problem, error.code)
   })
 
-  // A body that is announced as too large is not asked for.
+  server.on('connect', (_request: IncomingMessage, socket) => {
+    endWithProblem(socket as Socket, new ProblemError('not_implemented', 'CONNECT is for proxies, and this is none'), 'CONNECT')
+  })
+
+  // A body is not asked for before somebody wants to read it.
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
-    if (Number(request.headers['content-length']) > settings.MAX_BODY_BYTES) response.setHeader('connection', 'close')
-    else response.writeContinue()
+    noteWaitingBody(request, response)
     server.emit('request', request, response)
   })
 
-  // Other expectations may be ignored (RFC 9110, section 10.1.1).
+  // Other expectations may be ignored (RFC 9110 section 10.1.1).
   server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => server.emit('request', request, response))
-}, { name: 'client-errors', dependencies: ['settings', 'headers', 'origins', 'problems'] })
+}, { name: 'client-errors', dependencies: ['settings', 'headers', 'origins', 'problems', 'pipelining', 'lingering-close'] })

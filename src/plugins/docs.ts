@@ -116,5 +116,5 @@ export default fp(async (app) => {
 }, {
   name: 'docs',
   // Hooks reach the routes that are added after them, and these are the first.
-  dependencies: ['headers', 'problems', 'schemas', 'origins', 'keys', 'rate-limit', 'client-errors', 'graceful-shutdown', 'metrics', 'live']
+  dependencies: ['headers', 'problems', 'schemas', 'origins', 'keys', 'rate-limit', 'request-syntax', 'client-errors', 'graceful-shutdown', 'metrics', 'live']
 })

@@ -40,6 +40,7 @@ export default fp(async (app) => {
     cut = setTimeout(() => {
       app.log.warn('requests in flight did not finish in time and are cut off')
       app.server.closeAllConnections()
+      app.lingering.destroy()
     }, app.settings.SHUTDOWN_TIMEOUT * 1000 * SHARE_OF_REQUESTS)
   })
 
@@ -47,4 +48,4 @@ export default fp(async (app) => {
     clearInterval(sweep)
     clearTimeout(cut)
   })
-}, { name: 'graceful-shutdown', dependencies: ['settings', 'headers', 'origins', 'problems'] })
+}, { name: 'graceful-shutdown', dependencies: ['settings', 'headers', 'origins', 'problems', 'lingering-close'] })

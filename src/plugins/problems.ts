@@ -54,7 +54,7 @@ function asProblem(error: FastifyError): ProblemError | undefined {
   if (error instanceof StorageUnavailableError) {
     return new ProblemError('storage_unavailable', 'nothing has changed; send the same request again', { 'retry-after': RETRY_AFTER })
   }
-  if (error.validation !== undefined) return new ProblemError('invalid_query', error.message)
+  if (error.validationContext !== undefined) return new ProblemError('invalid_query', error.message)
   const known = FRAMEWORK_ERRORS.get(error.code)
   if (known !== undefined) return new ProblemError(...known)
   if (error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500) return new ProblemError('bad_request', 'the request is not valid')
@@ -88,11 +88,16 @@ function notFound(request: FastifyRequest): ProblemError {
 
 /** OPTIONS is left out: CORS answers it at every address, known or not. */
 function methodsOf(app: FastifyInstance, url: string): string[] {
-  return app.supportedMethods.filter((method) => method !== 'OPTIONS' && app.findRoute({ method, url }) !== null).sort()
+  const path = url.replace(/\/?(?:\?.*)?$/, '')
+  return app.supportedMethods.filter((method) => method !== 'OPTIONS' && app.findRoute({ method, url: path }) !== null).sort()
 }
 
 export default fp(async (app) => {
   app.decorateReply('problem', null)
   app.setErrorHandler<FastifyError>(answerError)
-  app.setNotFoundHandler((request, reply) => sendProblem(reply, notFound(request)))
+  app.setNotFoundHandler((request, reply) => {
+    // `OPTIONS *` asks about the service as a whole (RFC 9110 section 9.3.7).
+    if (request.url === '*' && request.method === 'OPTIONS') return reply.code(204).header('allow', 'GET, HEAD, OPTIONS, POST').send()
+    return sendProblem(reply, notFound(request))
+  })
 }, { name: 'problems', dependencies: ['rejections'] })

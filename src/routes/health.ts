@@ -1,23 +1,17 @@
 /** How the service is: for people (`/health`), for whoever restarts it (`/health/live`) and for whoever sends it requests (`/health/ready`). */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { Type } from '@sinclair/typebox'
 import fp from 'fastify-plugin'
 import packageJson from '../../package.json' with { type: 'json' }
 import { Health, Liveness } from '../../schemas/index.ts'
 import { ProblemError } from '../errors.ts'
 import { COMMON_PROBLEMS, json, problem } from './responses.ts'
 
-const querystring = Type.Object({}, { additionalProperties: false })
-
-const problems = { ...COMMON_PROBLEMS, 400: problem('The query is not valid.') }
-
 const healthSchema = {
   operationId: 'getHealth',
   tags: ['operations'],
   summary: 'See how the service is',
   description: 'What the store holds and how far back it remembers. `degraded` while counts are not exact.',
-  querystring,
-  response: { ...problems, 200: json(Health, 'The service answers.') }
+  response: { ...COMMON_PROBLEMS, 200: json(Health, 'The service answers.') }
 }
 
 const livenessSchema = {
@@ -25,8 +19,7 @@ const livenessSchema = {
   tags: ['operations'],
   summary: 'See whether it runs',
   description: 'Answers as long as the process does; if it does not, start it anew.',
-  querystring,
-  response: { ...problems, 200: json(Liveness, 'It runs.') }
+  response: { ...COMMON_PROBLEMS, 200: json(Liveness, 'It runs.') }
 }
 
 const readinessSchema = {
@@ -34,8 +27,7 @@ const readinessSchema = {
   tags: ['operations'],
   summary: 'See whether it takes requests',
   description: 'Answers 503 while the service is stopping, or its store cannot take events; send requests elsewhere then.',
-  querystring,
-  response: { ...problems, 200: json(Liveness, 'It takes requests.'), 503: problem('Not now.') }
+  response: { ...COMMON_PROBLEMS, 200: json(Liveness, 'It takes requests.'), 503: problem('Not now.') }
 }
 
 const health: FastifyPluginAsyncTypebox = async (app) => {
