@@ -92,7 +92,7 @@ export class RedisCluster {
 async function startNode(args: readonly string[]): Promise<ClusterNode> {
   const server = await RedisProcess.start(
     '--cluster-enabled', 'yes', '--cluster-node-timeout', String(NODE_TIMEOUT), '--cluster-port', String(await freePort()),
-    '--appendonly', 'yes', '--repl-diskless-sync-delay', '0', '--cluster-allow-replica-migration', 'no', ...args
+    '--cluster-announce-ip', '127.0.0.1', '--appendonly', 'yes', '--repl-diskless-sync-delay', '0', '--cluster-allow-replica-migration', 'no', ...args
   )
   const client = server.connect()
   return { server, client, id: await client.call('CLUSTER', 'MYID') as string }

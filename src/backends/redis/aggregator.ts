@@ -102,7 +102,7 @@ export class PartitionAggregator implements Aggregator {
       }))
       const unsettled = replies.filter(({ isSettled }) => !isSettled)
       if (unsettled.length > 0) {
-        await Promise.all(unsettled.map(({ partition }) => this.retire(partition)))
+        await Promise.all(unsettled.map(({ partition }) => this.keepUp(partition, true)))
         continue
       }
       const counts = replies.flatMap(({ users, totals, latest }) => users.map((user, i): UserCount => {
@@ -114,9 +114,12 @@ export class PartitionAggregator implements Aggregator {
     }
   }
 
-  /** Does a piece of a partition's upkeep. Returns whether there is more. */
-  async retire(partition: Partition): Promise<boolean> {
-    const [more, clock] = await this.#engine.call(SCRIPTS.upkeep, partition.key, [this.#now(), UPKEEP_ENTRIES], true)
+  /**
+   * Does a piece of a partition's upkeep. Returns whether there is more.
+   * @param folds whether user counts of the present hour are to be part of the totals, too
+   */
+  async keepUp(partition: Partition, folds: boolean): Promise<boolean> {
+    const [more, clock] = await this.#engine.call(SCRIPTS.upkeep, partition.key, [this.#now(), UPKEEP_ENTRIES, folds ? 1 : 0], true)
     partition.clock = Math.max(partition.clock, Number(clock))
     partition.isPending = more === 1
     return partition.isPending

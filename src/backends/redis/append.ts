@@ -22,8 +22,6 @@ const LOOK_INTERVAL = 25
 /** Bytes of events under way before further batches are refused. */
 const MOST_BYTES = 64 << 20
 
-const FACT_BYTES = 17
-
 /** Sends those of a group that may be counted, and waits for their verdicts. */
 type Send = (owners: Uint8Array, deadline: number) => Promise<void>
 
@@ -104,9 +102,7 @@ export class Appender {
 
   /** Takes a place in a partition's order. Returns what sends those that may be counted, and waits for their verdicts. */
   #enqueue(batch: Batch, partition: number, events: readonly number[], { ids }: BatchHashes, expires: number): Send {
-    const group: EventGroup = {
-      count: 0, hashes: EMPTY, facts: EMPTY, lengths: new Uint32Array(0), bytes: [], users: [], byteLength: 0, expires, isReady: false, resolve: () => {}
-    }
+    const group: EventGroup = { ...EMPTY_GROUP, expires }
     this.#partitions[partition].enqueue(group)
     return (owners, deadline) => new Promise((resolve) => {
       const mine = events.filter((i) => owners[i] === MINE)
@@ -190,6 +186,22 @@ export class Appender {
 
 const EMPTY = Buffer.alloc(0)
 
+/** A group before it is known which of its events may be counted. */
+const EMPTY_GROUP: EventGroup = {
+  count: 0,
+  hashes: EMPTY,
+  deadlines: new Float64Array(0),
+  types: new Uint8Array(0),
+  times: [],
+  lengths: new Uint32Array(0),
+  bytes: [],
+  users: [],
+  byteLength: 0,
+  expires: 0,
+  isReady: false,
+  resolve: () => {}
+}
+
 /** Bytes of a batch's events. */
 function sizeOf(batch: Batch): number {
   let size = 0
@@ -249,14 +261,11 @@ function hashesOf(ids: Buffer, events: readonly number[]): Buffer {
 function fill(group: EventGroup, batch: Batch, events: readonly number[], ids: Buffer, deadline: number): void {
   group.count = events.length
   group.hashes = hashesOf(ids, events)
-  group.facts = Buffer.allocUnsafe(events.length * FACT_BYTES)
+  group.deadlines = new Float64Array(events.length).fill(deadline)
+  group.types = Uint8Array.from(events, (i) => batch.types[i])
+  group.times = events.map((i) => String(batch.times[i]))
   group.lengths = Uint32Array.from(events, (i) => batch.end[i] - batch.start[i])
   group.bytes = events.map((i) => batch.bytes.subarray(batch.start[i], batch.end[i]))
   group.users = events.map((i) => batch.bytes.subarray(batch.userStart[i], batch.userEnd[i]))
   group.byteLength = group.lengths.reduce((sum, length) => sum + length, 0)
-  events.forEach((i, k) => {
-    group.facts.writeDoubleLE(batch.times[i], k * FACT_BYTES)
-    group.facts.writeDoubleLE(deadline, k * FACT_BYTES + 8)
-    group.facts[k * FACT_BYTES + 16] = batch.types[i]
-  })
 }

@@ -37,8 +37,11 @@ export interface ClaimGroup {
 export interface EventGroup {
   count: number
   hashes: Buffer
-  /** Time and deadline as doubles, type as a byte, for each. */
-  facts: Buffer
+  /** The time after which each may no longer be counted, milliseconds since 1970. */
+  deadlines: Float64Array
+  types: Uint8Array
+  /** Milliseconds since 1970, as text. */
+  times: string[]
   lengths: Uint32Array
   bytes: Buffer[]
   users: Buffer[]
@@ -72,7 +75,7 @@ export class Partition {
   ids = 0
   /** The partition's clock, milliseconds since 1970. */
   clock = 0
-  /** Whether user totals have hours to be retired. */
+  /** Whether its upkeep has more to do at once. */
   isPending = false
 
   constructor(key: string, { engine, logBytes, now, onGrowth, onFailure }: {
@@ -169,16 +172,17 @@ export class Partition {
       Buffer.concat(claims.map(({ owners }) => owners)),
       Buffer.concat(claims.map(({ proofs }) => bytesOf(proofs))),
       Buffer.concat(events.map(({ hashes }) => hashes)),
-      Buffer.concat(events.map(({ facts }) => facts)),
+      Buffer.concat(events.map(({ deadlines }) => bytesOf(deadlines))),
+      Buffer.concat(events.map(({ types }) => types)),
       Buffer.concat(events.map(({ lengths }) => bytesOf(lengths))),
       joinBytes(events),
+      ...events.flatMap(({ times }) => times),
       ...events.flatMap(({ users }) => users)
     ], true)
-    const [owners, verdicts, epoch, next, first, logBytes, clock, pending, ids] = reply as [Buffer, Buffer, ...unknown[]]
+    const [owners, verdicts, epoch, next, first, logBytes, clock, ids] = reply as [Buffer, Buffer, ...unknown[]]
     this.first = Number(first)
     this.logBytes = Number(logBytes)
     this.clock = Math.max(this.clock, Number(clock))
-    this.isPending = Number(pending) === 1
     this.ids = Number(ids)
     this.see(Number(epoch), Number(next))
     let at = 0

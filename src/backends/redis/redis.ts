@@ -32,6 +32,9 @@ const POLL_INTERVAL = 30
 /** Milliseconds between two rounds of upkeep: the masters' time, statistics, what has left the windows. */
 const UPKEEP_INTERVAL = 1_000
 
+/** Rounds after which each partition has a piece of upkeep, whether it is known to need it or not. */
+const UPKEEP_ROUNDS = 10
+
 /** Milliseconds that what is known of the logs' ends may be old when a page is asked for. */
 const FRESH = 20
 
@@ -117,6 +120,7 @@ class RedisStore implements EventStore {
   #polls: AbortController | undefined
   #upkeepAt = 0
   #isKeepingUp = false
+  #rounds = 0
   /** Undefined while the engine answers. */
   #trouble: 'full' | 'unavailable' | undefined
   #listeners = 0
@@ -267,7 +271,8 @@ class RedisStore implements EventStore {
   async #keepUp(): Promise<void> {
     await this.#engine.readTime()
     await this.#followMeta()
-    for (const partition of this.#partitions) if (partition.isPending) await this.aggregator.retire(partition)
+    const isDue = ++this.#rounds % UPKEEP_ROUNDS === 0
+    for (const partition of this.#partitions) if (isDue || partition.isPending) await this.aggregator.keepUp(partition, false)
     await this.refresh()
     this.#users = await this.#engine.countUsers(this.#partitions.map(({ key }) => key))
     this.#oldest = await this.#engine.oldestEntry(this.#partitions.map(({ key }) => key))

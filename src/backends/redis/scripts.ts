@@ -24,9 +24,9 @@ const READS_ONLY = ' flags=no-writes'
 export const SCRIPTS = {
   append: script('append', ['partition', 'table']),
   look: script('look', ['partition', 'table']),
-  upkeep: script('upkeep', ['partition']),
+  upkeep: script('upkeep', ['partition', 'totals']),
   summary: script('summary', ['partition'], READS_ONLY),
   series: script('series', ['partition'], READS_ONLY),
-  users: script('users', ['partition'], READS_ONLY),
+  users: script('users', ['partition', 'totals'], READS_ONLY),
   read: script('read', ['partition'], READS_ONLY)
 } as const

@@ -3,7 +3,7 @@
 local state = readState()
 local epoch, position, most = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local function answer(status, entries)
-  return { status, tostring(state.epoch), tostring(state.next), tostring(state.first), entries }
+  return { status, text(state.epoch), text(state.next), text(state.first), entries }
 end
 local entries, bytes = {}, 0
 local function take(list)
@@ -15,14 +15,14 @@ local function take(list)
 end
 if epoch == -1 then
   local from = string.format('%.0f-0', position)
-  while take(redis.call('XREVRANGE', BASE .. 'log', from, '-', 'COUNT', 1)) do from = '(' .. entries[#entries][1] end
+  while take(call('XREVRANGE', BASE .. 'log', from, '-', 'COUNT', 1)) do from = '(' .. entries[#entries][1] end
   return answer('ok', entries)
 end
 if epoch ~= state.epoch or position > state.next then return answer('other_history', {}) end
 if position < state.first then return answer('not_retained', {}) end
 if position == state.next then return answer('ok', {}) end
 -- The entry that holds the position begins at or before it.
-local holder = redis.call('XREVRANGE', BASE .. 'log', string.format('%.0f-0', position + 1), '-', 'COUNT', 1)
+local holder = call('XREVRANGE', BASE .. 'log', string.format('%.0f-0', position + 1), '-', 'COUNT', 1)
 local from = holder[1] and holder[1][1] or '-'
-while take(redis.call('XRANGE', BASE .. 'log', from, '+', 'COUNT', 1)) do from = '(' .. entries[#entries][1] end
+while take(call('XRANGE', BASE .. 'log', from, '+', 'COUNT', 1)) do from = '(' .. entries[#entries][1] end
 return answer('ok', entries)

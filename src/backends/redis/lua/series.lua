@@ -2,4 +2,4 @@
 local state = readState()
 local keys = {}
 for hour = tonumber(ARGV[1]), tonumber(ARGV[2]) do keys[#keys + 1] = BASE .. 'm' .. hour end
-return { string.format('%.0f', state.newest), string.format('%.0f', state.clock), redis.call('MGET', unpack(keys)) }
+return { text(state.newest), text(state.clock), call('MGET', unpack(keys)) }

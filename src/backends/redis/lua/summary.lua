@@ -4,5 +4,5 @@ local state = readState()
 local from, firstDay, lastDay, firstHour = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
 local days = {}
 for day = firstDay, lastDay do days[#days + 1] = BASE .. 'h' .. day end
-local unique = redis.call('ZCOUNT', BASE .. 'seen', string.format('%.0f', from), '+inf')
-return { tostring(state.epoch), tostring(state.next), string.format('%.0f', state.clock), string.format('%.0f', state.newest), unique, redis.call('MGET', unpack(days)), redis.call('GET', BASE .. 'm' .. firstHour) }
+local unique = call('ZCOUNT', BASE .. 'seen', text(from), '+inf')
+return { text(state.epoch), text(state.next), text(state.clock), text(state.newest), unique, call('MGET', unpack(days)), call('GET', BASE .. 'm' .. firstHour) }

@@ -1,10 +1,11 @@
 -- Hash tables of packed entries in string keys, each key a bucket: for ids and for claims. An entry begins with nine bytes of an
 -- id's keyed hash and ends with a stamp; entries stand in order of their stamps, so that stale ones are at the front. The table
 -- grows and shrinks one bucket at a time (linear hashing, W. Litwin 1980), so a bucket's fill stays about the same at any size.
+-- The first four bytes of the hash choose the bucket; the caller hands them in as numbers.
 local HASH_BYTES = 9
 
 -- Mean entries of a bucket. Fewer cost more memory for keys, more cost more copying.
-local FILL = 56
+local FILL = 48
 
 -- Most buckets that one call may split or merge.
 local MOST_MOVES = 8
@@ -15,136 +16,127 @@ local function powerBelow(n)
   return power
 end
 
-local Table = {}
-Table.__index = Table
-
--- kind: first letter of the keys; width: bytes of an entry; era: the tables' number; buckets: how many there are; held: an estimate
--- of the entries.
-function Table.open(kind, width, era, buckets, held, isFresh)
-  return setmetatable({ kind = kind, width = width, era = era, buckets = buckets, size = powerBelow(buckets), held = held, isFresh = isFresh,
-    values = {}, dirty = {}, sum = 0, adds = 0 }, Table)
+-- base: what the keys begin with; width: bytes of an entry; buckets: how many there are; held: an estimate of the entries;
+-- isStale(value, last): by the stamp that ends at a byte; isOlder(a, lastA, b, lastB).
+local function openTable(base, width, buckets, held, isStale, isOlder)
+  return { base = base, width = width, buckets = buckets, size = powerBelow(buckets), held = held, isStale = isStale, isOlder = isOlder,
+    values = {}, keys = {}, dirty = {}, sum = 0, adds = 0 }
 end
 
-function Table:key(i) return BASE .. self.kind .. self.era .. '.' .. i end
-
-function Table:hashAt(text, at)
-  local a, b, c, d = string.byte(text, at, at + 3)
-  return ((a * 256 + b) * 256 + c) * 256 + d
-end
-
-function Table:indexOf(hash)
-  local i = self:hashAt(hash, 1) % (2 * self.size)
-  return i < self.buckets and i or i - self.size
-end
-
--- Reads the buckets of hashes that stand one after the other in a text, all at once.
-function Table:load(hashes)
-  local keys, indices = {}, {}
-  for at = 1, #hashes, HASH_BYTES do
-    local i = self:indexOf(string.sub(hashes, at, at + HASH_BYTES - 1))
-    if not self.values[i] then
-      self.values[i] = ''
-      keys[#keys + 1] = self:key(i)
-      indices[#indices + 1] = i
+-- Reads the buckets of some hashes, all at once. Returns the bucket of each.
+local function loadBuckets(t, numbers)
+  local values, keys, base, buckets, size = t.values, t.keys, t.base, t.buckets, t.size
+  local double = 2 * size
+  local at, missing, names = {}, {}, {}
+  for i = 1, #numbers do
+    local bucket = numbers[i] % double
+    if bucket >= buckets then bucket = bucket - size end
+    at[i] = bucket
+    if not values[bucket] then
+      values[bucket] = ''
+      local key = base .. format('%d', bucket)
+      keys[bucket] = key
+      missing[#missing + 1] = bucket
+      names[#names + 1] = key
     end
   end
-  if #keys == 0 then return end
-  local values = redis.call('MGET', unpack(keys))
-  for k, i in ipairs(indices) do self.values[i] = values[k] or '' end
-end
-
-function Table:loadBucket(i)
-  if not self.values[i] then self.values[i] = redis.call('GET', self:key(i)) or '' end
-  return self.values[i]
-end
-
--- Where the entry of a hash begins in its bucket, and the bucket.
-function Table:find(hash)
-  local i = self:indexOf(hash)
-  local value = self.values[i]
-  local from = 1
-  while true do
-    local at = string.find(value, hash, from, true)
-    if not at then return nil, i end
-    if (at - 1) % self.width == 0 then return at, i end
-    from = at + 1
+  if #names > 0 then
+    local found = call('MGET', unpack(names))
+    for k = 1, #missing do values[missing[k]] = found[k] or '' end
   end
+  return at
+end
+
+local function loadBucket(t, bucket)
+  if not t.values[bucket] then
+    t.keys[bucket] = t.base .. format('%d', bucket)
+    t.values[bucket] = call('GET', t.keys[bucket]) or ''
+  end
+  return t.values[bucket]
+end
+
+-- Where the entry of a hash begins in a bucket.
+local function findEntry(value, width, hash)
+  local at = find(value, hash, 1, true)
+  while at and (at - 1) % width ~= 0 do at = find(value, hash, at + 1, true) end
+  return at
 end
 
 -- Puts an entry at the end of a bucket, in place of the one at `old` if there is one; stale entries go.
-function Table:put(i, entry, old)
-  local value = self.values[i]
-  local width = self.width
-  if old then value = string.sub(value, 1, old - 1) .. string.sub(value, old + width) end
-  local from = 1
-  while from <= #value and not self.isFresh(value, from + width - 1) do from = from + width end
-  if from > 1 then value = string.sub(value, from) end
+local function putEntry(t, bucket, entry, old)
+  local value, width, isStale = t.values[bucket], t.width, t.isStale
+  if old then value = sub(value, 1, old - 1) .. sub(value, old + width) end
+  if value ~= '' and isStale(value, width) then
+    local from = width + 1
+    while from <= #value and isStale(value, from + width - 1) do from = from + width end
+    value = sub(value, from)
+  end
   value = value .. entry
-  self.values[i] = value
-  self.dirty[i] = true
-  local share = (i < self.buckets - self.size or i >= self.size) and 2 * self.size or self.size
-  self.sum = self.sum + #value / width * share
-  self.adds = self.adds + 1
+  t.values[bucket] = value
+  t.dirty[bucket] = true
+  local share = (bucket < t.buckets - t.size or bucket >= t.size) and 2 * t.size or t.size
+  t.sum = t.sum + #value / width * share
+  t.adds = t.adds + 1
 end
 
--- Brings the number of buckets to the number of entries, as the buckets that were written let estimate it.
-function Table:resize()
-  if self.adds == 0 then return end
-  local weight = math.min(1, self.adds * math.max(1 / 1024, 8 / math.max(8, self.held)))
-  self.held = self.held + (self.sum / self.adds - self.held) * weight
-  local moves = 0
-  while moves < MOST_MOVES and self.held > FILL * self.buckets do
-    self:split()
-    moves = moves + 1
-  end
-  while moves < MOST_MOVES and self.buckets > 1 and self.held < FILL / 3 * self.buckets do
-    self:merge()
-    moves = moves + 1
-  end
+local function numberAt(value, at)
+  local a, b, c, d = byte(value, at, at + 3)
+  return ((a * 256 + b) * 256 + c) * 256 + d
 end
 
-function Table:split()
-  local i, j = self.buckets - self.size, self.buckets
-  local value = self:loadBucket(i)
-  self:loadBucket(j)
+local function splitBucket(t)
+  local i, j, width = t.buckets - t.size, t.buckets, t.width
+  local value = loadBucket(t, i)
+  loadBucket(t, j)
   local stay, go = {}, {}
-  for at = 1, #value, self.width do
-    if self.isFresh(value, at + self.width - 1) then
-      local list = self:hashAt(value, at) % (2 * self.size) == j and go or stay
-      list[#list + 1] = string.sub(value, at, at + self.width - 1)
+  for at = 1, #value, width do
+    if not t.isStale(value, at + width - 1) then
+      local list = numberAt(value, at) % (2 * t.size) == j and go or stay
+      list[#list + 1] = sub(value, at, at + width - 1)
     end
   end
-  self.values[i], self.values[j] = table.concat(stay), table.concat(go)
-  self.dirty[i], self.dirty[j] = true, true
-  self.buckets = self.buckets + 1
-  if self.buckets == 2 * self.size then self.size = self.buckets end
+  t.values[i], t.values[j] = concat(stay), concat(go)
+  t.dirty[i], t.dirty[j] = true, true
+  t.buckets = t.buckets + 1
+  if t.buckets == 2 * t.size then t.size = t.buckets end
 end
 
-function Table:merge()
-  self.buckets = self.buckets - 1
-  self.size = powerBelow(self.buckets)
-  local j = self.buckets
-  local i = j - self.size
-  local a, b = self:loadBucket(i), self:loadBucket(j)
-  local merged, at, bt, width = {}, 1, 1, self.width
+local function mergeBucket(t)
+  t.buckets = t.buckets - 1
+  t.size = powerBelow(t.buckets)
+  local j = t.buckets
+  local i = j - t.size
+  local a, b, width = loadBucket(t, i), loadBucket(t, j), t.width
+  local merged, at, bt = {}, 1, 1
   while at <= #a or bt <= #b do
-    local takesB = at > #a or (bt <= #b and self.isFresh(a, at + width - 1, b, bt + width - 1))
-    if takesB then
-      merged[#merged + 1] = string.sub(b, bt, bt + width - 1)
+    if at > #a or (bt <= #b and t.isOlder(b, bt + width - 1, a, at + width - 1)) then
+      merged[#merged + 1] = sub(b, bt, bt + width - 1)
       bt = bt + width
     else
-      merged[#merged + 1] = string.sub(a, at, at + width - 1)
+      merged[#merged + 1] = sub(a, at, at + width - 1)
       at = at + width
     end
   end
-  self.values[i], self.values[j] = table.concat(merged), ''
-  self.dirty[i], self.dirty[j] = true, true
+  t.values[i], t.values[j] = concat(merged), ''
+  t.dirty[i], t.dirty[j] = true, true
 end
 
-function Table:write()
-  for i in pairs(self.dirty) do
-    if self.values[i] == '' then redis.call('UNLINK', self:key(i))
-    else redis.call('SET', self:key(i), self.values[i], 'PX', KEY_LIFETIME) end
+-- Brings the number of buckets to the number of entries, as the buckets that were written let estimate it.
+local function resizeTable(t)
+  if t.adds == 0 then return end
+  local weight = min(1, t.adds * max(1 / 1024, 8 / max(8, t.held)))
+  t.held = t.held + (t.sum / t.adds - t.held) * weight
+  for _ = 1, MOST_MOVES do
+    if t.held > FILL * t.buckets then splitBucket(t)
+    elseif t.buckets > 1 and t.held < FILL / 3 * t.buckets then mergeBucket(t)
+    else return end
+  end
+end
+
+local function writeTable(t)
+  for bucket in pairs(t.dirty) do
+    if t.values[bucket] == '' then call('UNLINK', t.keys[bucket])
+    else call('SET', t.keys[bucket], t.values[bucket], 'PX', KEY_LIFETIME) end
   end
 end
 
@@ -163,15 +155,12 @@ local ID_UNIT = 2 * HOUR
 local ID_UNITS = 96
 
 local function openIds(state)
-  local unit = math.floor(state.clock / ID_UNIT) % 256
-  -- With a second entry: whether that one is older.
-  local function isFresh(value, last, other, otherLast)
-    local age = (unit - string.byte(value, last)) % 256
-    if other then return (unit - string.byte(other, otherLast)) % 256 > age end
-    return age <= ID_UNITS
-  end
-  local ids = Table.open('d', ID_BYTES, state.era, state.ids, state.idsHeld, isFresh)
-  ids.stamp = string.char(unit)
+  local unit = floor(state.clock / ID_UNIT) % 256
+  local function ageOf(value, last) return (unit - byte(value, last)) % 256 end
+  local ids = openTable(BASE .. 'd' .. text(state.era) .. '.', ID_BYTES, state.ids, state.idsHeld,
+    function(value, last) return (unit - byte(value, last)) % 256 > ID_UNITS end,
+    function(a, lastA, b, lastB) return ageOf(a, lastA) > ageOf(b, lastB) end)
+  ids.stamp = char(unit)
   return ids
 end
 
@@ -181,17 +170,25 @@ local CLAIM_UNIT = 32000
 local CLAIM_UNITS = math.ceil((8 * DAY + 2 * HOUR) / CLAIM_UNIT)
 
 local function openClaims(state)
-  local unit = math.floor(state.clock / CLAIM_UNIT) % 65536
+  local unit = floor(state.clock / CLAIM_UNIT) % 65536
   local function ageOf(value, last)
-    local high, low = string.byte(value, last - 1, last)
+    local high, low = byte(value, last - 1, last)
     return (unit - high * 256 - low) % 65536
   end
-  local function isFresh(value, last, other, otherLast)
-    if other then return ageOf(other, otherLast) > ageOf(value, last) end
-    return ageOf(value, last) <= CLAIM_UNITS
-  end
-  local claims = Table.open('c', CLAIM_BYTES, state.era, state.claims, state.claimsHeld, isFresh)
-  claims.stamp = string.char(math.floor(unit / 256), unit % 256)
+  local claims = openTable(BASE .. 'c' .. text(state.era) .. '.', CLAIM_BYTES, state.claims, state.claimsHeld,
+    function(value, last) return ageOf(value, last) > CLAIM_UNITS end,
+    function(a, lastA, b, lastB) return ageOf(a, lastA) > ageOf(b, lastB) end)
+  claims.stamp = char(floor(unit / 256), unit % 256)
   claims.ageOf = ageOf
   return claims
+end
+
+-- The numbers that choose the buckets of hashes which stand one after the other.
+local function numbersOf(hashes)
+  local numbers = {}
+  for at = 1, #hashes, HASH_BYTES do
+    local a, b, c, d = byte(hashes, at, at + 3)
+    numbers[#numbers + 1] = ((a * 256 + b) * 256 + c) * 256 + d
+  end
+  return numbers
 end
