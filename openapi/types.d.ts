@@ -157,7 +157,7 @@ export interface paths {
         };
         /**
          * See how the service is
-         * @description What the store holds and how far back it remembers. `degraded` while counts are not exact.
+         * @description What the store holds and how far back it remembers. `degraded` while counts are not exact, or the clock is not right.
          */
         get: operations["getHealth"];
         put?: never;
@@ -295,6 +295,7 @@ export interface paths {
          *     | `user_capacity` | No more users can be known just now; send the event again later, with the same id. |
          *     | `storage_full` | The storage is full; send the event again later, with the same id. |
          *     | `storage_unavailable` | The storage cannot be reached; send the event again, with the same id. |
+         *     | `clock_unsettled` | The clock of the service has leapt, and whether the event is of this time is known within about a minute; send it again after `Retry-After`, with the same id. |
          */
         get: operations["getProblem"];
         put?: never;
@@ -421,7 +422,7 @@ export interface components {
              * @description What was wrong, for programs.
              * @enum {string}
              */
-            code: "invalid_json" | "invalid_event" | "missing_field" | "unknown_field" | "invalid_event_id" | "invalid_user_id" | "invalid_event_type" | "invalid_timestamp" | "timestamp_in_future" | "invalid_properties" | "number_not_finite" | "forbidden_key" | "nesting_too_deep" | "event_too_large" | "user_capacity" | "storage_full" | "storage_unavailable";
+            code: "invalid_json" | "invalid_event" | "missing_field" | "unknown_field" | "invalid_event_id" | "invalid_user_id" | "invalid_event_type" | "invalid_timestamp" | "timestamp_in_future" | "invalid_properties" | "number_not_finite" | "forbidden_key" | "nesting_too_deep" | "event_too_large" | "user_capacity" | "storage_full" | "storage_unavailable" | "clock_unsettled";
             /** @description JSON Pointer (RFC 6901) to the field within the event; empty for the whole event. */
             pointer: string;
             /** @description What was wrong, for people. */
@@ -886,6 +887,25 @@ export interface components {
             rejections: components["schemas"]["Rejection"][];
         };
         /**
+         * StoreClock
+         * @example {
+         *       "difference_seconds": 0,
+         *       "unsettled_seconds": 0,
+         *       "right": true,
+         *       "detail": null
+         *     }
+         */
+        StoreClock: {
+            /** @description What the wall clock is ahead of the time that events are counted by; negative if it is behind. */
+            difference_seconds: number;
+            /** @description Seconds until a leap of the wall clock will be believed if it stays; 0 while there is none. */
+            unsettled_seconds: number;
+            /** @description False while the difference is more than a minute. */
+            right: boolean;
+            /** @description What that means and what mends it; null while it is right. */
+            detail: string | null;
+        };
+        /**
          * StoreHealth
          * @example {
          *       "kind": "memory",
@@ -898,7 +918,13 @@ export interface components {
          *       "log_bytes": 1050240,
          *       "log_capacity_bytes": 268435456,
          *       "events_retained": 12,
-         *       "oldest_retained": "2026-11-23T13:11:42.006Z"
+         *       "oldest_retained": "2026-11-23T13:11:42.006Z",
+         *       "clock": {
+         *         "difference_seconds": 0,
+         *         "unsettled_seconds": 0,
+         *         "right": true,
+         *         "detail": null
+         *       }
          *     }
          */
         StoreHealth: {
@@ -927,6 +953,7 @@ export interface components {
             events_retained: number;
             /** @description When the oldest event in the log arrived; null if it is empty. */
             oldest_retained: string | null;
+            clock?: components["schemas"]["StoreClock"];
         };
         /**
          * Health
@@ -946,13 +973,19 @@ export interface components {
          *         "log_bytes": 1050240,
          *         "log_capacity_bytes": 268435456,
          *         "events_retained": 12,
-         *         "oldest_retained": "2026-11-23T13:11:42.006Z"
+         *         "oldest_retained": "2026-11-23T13:11:42.006Z",
+         *         "clock": {
+         *           "difference_seconds": 0,
+         *           "unsettled_seconds": 0,
+         *           "right": true,
+         *           "detail": null
+         *         }
          *       }
          *     }
          */
         Health: {
             /**
-             * @description `degraded` while counts are not exact.
+             * @description `degraded` while counts are not exact, or the clock is not right.
              * @enum {string}
              */
             status: "ok" | "degraded";

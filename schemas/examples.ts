@@ -5,7 +5,7 @@
 import type { Static } from '@sinclair/typebox'
 import type { Summary, TimeSeries, UserCount, UserCounts } from './analytics.ts'
 import { EVENT_TYPES, type Event, type EventType } from './event.ts'
-import type { Health, Liveness, StoreHealth } from './health.ts'
+import type { Health, Liveness, StoreClock, StoreHealth } from './health.ts'
 import type {
   AckFrame, ErrorFrame, EventsFrame, GapFrame, PublishFrame, SubscribedFrame, SubscribeFrame, SummaryFrame, UnsubscribeFrame, UnwatchFrame,
   WatchFrame, WelcomeFrame
@@ -97,6 +97,8 @@ const summary: Summary = {
 
 const userCount: UserCount = { user_id: 'user-42', total_events: 9, last_seen: EXAMPLE_TIME }
 
+const storeClock: StoreClock = { difference_seconds: 0, unsettled_seconds: 0, right: true, detail: null }
+
 const store: StoreHealth = {
   kind: 'memory',
   ids: 12,
@@ -108,7 +110,8 @@ const store: StoreHealth = {
   log_bytes: 1_050_240,
   log_capacity_bytes: 268_435_456,
   events_retained: 12,
-  oldest_retained: '2026-11-23T13:11:42.006Z'
+  oldest_retained: '2026-11-23T13:11:42.006Z',
+  clock: storeClock
 }
 
 const rejection: Rejection = {
@@ -137,6 +140,7 @@ interface Examples {
   Rejection: Rejection
   RejectionList: RejectionList
   StoreHealth: StoreHealth
+  StoreClock: StoreClock
   Health: Health
   Liveness: Static<typeof Liveness>
   WelcomeFrame: Static<typeof WelcomeFrame>
@@ -196,6 +200,7 @@ export const EXAMPLES: Readonly<Examples> = {
   Rejection: rejection,
   RejectionList: { rejections: [{ time: EXAMPLE_TIME, status: 403, code: 'origin_not_allowed', origin: 'https://blog.example' }, rejection] },
   StoreHealth: store,
+  StoreClock: storeClock,
   Health: { status: 'ok', version: '0.1.0', uptime_seconds: 3600, subscribers: 1, store },
   Liveness: { status: 'ok' },
   WelcomeFrame: { type: 'welcome', cursor: earlierCursor, heartbeat_seconds: 25 },

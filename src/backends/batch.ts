@@ -19,7 +19,9 @@ export const Verdict = {
   /** Not taken: the engine has no room. [STORE-3] */
   StorageFull: 5,
   /** Not taken: the engine cannot be used. [STORE-3] */
-  StorageUnavailable: 6
+  StorageUnavailable: 6,
+  /** Not taken: the wall clock has leapt, and by the two times that it may be now the event has different verdicts. [TIME-4] */
+  ClockUnsettled: 7
 } as const
 
 /** One of the values of `Verdict`. */
@@ -49,10 +51,6 @@ export class Batch {
   index: Uint32Array
   /** One `Verdict` an event, written by the backend. */
   verdicts: Uint8Array
-  /** Keyed hash of the user id; a backend's own, for whatever it needs it. */
-  userHash: Int32Array
-  /** The user's number, or a guess at it; a backend's own, too. */
-  user: Int32Array
 
   constructor(capacity = 16) {
     this.ids = new Uint32Array(capacity * 4)
@@ -64,8 +62,6 @@ export class Batch {
     this.userEnd = new Uint32Array(capacity)
     this.index = new Uint32Array(capacity)
     this.verdicts = new Uint8Array(capacity)
-    this.userHash = new Int32Array(capacity)
-    this.user = new Int32Array(capacity)
   }
 
   /** A batch again, from what another thread has received of one. */
@@ -87,8 +83,6 @@ export class Batch {
     larger.userEnd.set(this.userEnd)
     larger.index.set(this.index)
     larger.verdicts.set(this.verdicts)
-    larger.userHash.set(this.userHash)
-    larger.user.set(this.user)
     const { count, bytes } = this
     Object.assign(this, larger, { count, bytes })
   }

@@ -11,7 +11,8 @@ import {
 } from './backend.ts'
 import type { Batch } from './batch.ts'
 import { AppendSignal } from './core/log/append-signal.ts'
-import { MemoryCore, type Capacities } from './core/core.ts'
+import { MemoryCore } from './core/core.ts'
+import type { Capacities } from './core/intake.ts'
 import { formatCursor, parseCursor, type ParsedCursor } from './core/log/cursor.ts'
 import { MemoryPage, type Extract } from './core/log/page.ts'
 
@@ -42,6 +43,10 @@ export class MemoryStore implements EventStore {
 
   now(): number {
     return this.#core.now()
+  }
+
+  latestNow(): number {
+    return this.#core.latestNow()
   }
 
   async append(batch: Batch): Promise<Judgement> {

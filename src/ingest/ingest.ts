@@ -53,7 +53,7 @@ export function createIngest({ store, maxEvents, onReceipt }: IngestOptions): In
     const batch = spare.pop() ?? new Batch()
     const overflow = new Overflow(body, memory)
     try {
-      const { errors } = readBody(body, kind, { scanner, overflow, batch, maxEvents, now: store.now() })
+      const { errors } = readBody(body, kind, { scanner, overflow, batch, maxEvents, now: store.latestNow() })
       const judgement = options?.validateOnly === true ? await store.check(batch) : await store.append(batch)
       const receipt = makeReceipt(batch, errors, judgement)
       if (options?.validateOnly !== true) onReceipt?.(receipt, options?.sender ?? UNKNOWN)

@@ -4,6 +4,7 @@ import fp from 'fastify-plugin'
 import type { Aggregator, Backend, Clock, EventStore } from '../backends/backend.ts'
 import { createJournalBackend, type JournalReport } from '../backends/journal/journal.ts'
 import { createMemoryBackend } from '../backends/memory.ts'
+import { systemClock } from '../backends/system-clock.ts'
 import { createRedisBackend, type RedisReport } from '../backends/redis/redis.ts'
 
 declare module 'fastify' {
@@ -15,11 +16,6 @@ declare module 'fastify' {
 
 /** Milliseconds between two pieces of upkeep. */
 const MAINTENANCE_INTERVAL = 50
-
-const systemClock: Clock = {
-  wall: () => Date.now(),
-  monotonic: () => performance.now()
-}
 
 function logReport(log: FastifyBaseLogger, report: JournalReport): void {
   const { type, ...fields } = report
@@ -67,9 +63,16 @@ export default fp<{ clock?: Clock, backend?: Backend, journalThread?: URL }>(asy
   app.decorate('aggregator', aggregator)
 
   let exact = true
+  let isClockRight = true
   const maintenance = setInterval(() => {
     store.maintain()
     const health = store.health()
+    const { clock } = health
+    if (clock !== undefined && clock.right !== isClockRight) { // [TIME-4]
+      isClockRight = clock.right
+      if (isClockRight) app.log.warn(clock, 'the wall clock and the time that events are counted by agree again')
+      else app.log.warn(clock, clock.detail!)
+    }
     if (health.exact === exact) return
     exact = health.exact
     if (exact) app.log.info('counts are exact again')

@@ -69,8 +69,14 @@ async function sendEvents(request: FastifyRequest<{ Querystring: Static<typeof I
   const receipt = reply.receipt = await take(request.server, bytes, kind, { validateOnly: request.query.validate_only, sender: senderOf(request) })
   const status = receiptStatus(receipt)
   if (status === 422) return sendProblem(reply, new ProblemError('all_rejected', 'see `errors`; do not send these events again unchanged'), receipt)
-  if (status === 503) return sendProblem(reply, new ProblemError('all_unavailable', 'see `errors`; send the same request again', { 'retry-after': RETRY_AFTER }), receipt)
+  if (status === 503) return sendProblem(reply, new ProblemError('all_unavailable', 'see `errors`; send the same request again', { 'retry-after': retryAfter(request.server, receipt) }), receipt)
   return reply.code(status).send(receipt)
+}
+
+/** Seconds until the same request may fare better. */
+function retryAfter({ store }: FastifyInstance, { errors }: Static<typeof Receipt>): string {
+  if (!errors.some(({ code }) => code === 'clock_unsettled')) return RETRY_AFTER
+  return String(Math.max(1, store.health().clock?.unsettled_seconds ?? 1)) // [TIME-4]
 }
 
 /** Has a body taken and lets go of it. */

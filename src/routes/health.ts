@@ -10,7 +10,7 @@ const healthSchema = {
   operationId: 'getHealth',
   tags: ['operations'],
   summary: 'See how the service is',
-  description: 'What the store holds and how far back it remembers. `degraded` while counts are not exact.',
+  description: 'What the store holds and how far back it remembers. `degraded` while counts are not exact, or the clock is not right.',
   response: { ...COMMON_PROBLEMS, 200: json(Health, 'The service answers.') }
 }
 
@@ -38,7 +38,7 @@ const health: FastifyPluginAsyncTypebox = async (app) => {
   app.get('/health', { schema: healthSchema, config }, async () => {
     const store = app.store.health()
     return {
-      status: store.exact ? 'ok' as const : 'degraded' as const,
+      status: store.exact && store.clock?.right !== false ? 'ok' as const : 'degraded' as const,
       version: packageJson.version,
       uptime_seconds: Math.floor((performance.now() - started) / 1000),
       subscribers: app.live.subscribers,

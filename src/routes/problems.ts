@@ -24,7 +24,8 @@ const EVENT_CODES: Record<RejectionCode | UnavailableCode, string> = {
   event_too_large: 'An event may have at most 32 KiB.',
   user_capacity: 'No more users can be known just now; send the event again later, with the same id.',
   storage_full: 'The storage is full; send the event again later, with the same id.',
-  storage_unavailable: 'The storage cannot be reached; send the event again, with the same id.'
+  storage_unavailable: 'The storage cannot be reached; send the event again, with the same id.',
+  clock_unsettled: 'The clock of the service has leapt, and whether the event is of this time is known within about a minute; send it again after `Retry-After`, with the same id.'
 }
 
 /** All codes, for the documentation. */

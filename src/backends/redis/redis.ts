@@ -154,6 +154,10 @@ class RedisStore implements EventStore {
     return this.#lastNow
   }
 
+  latestNow(): number {
+    return this.now()
+  }
+
   async append(batch: Batch): Promise<Judgement> {
     await this.#appender.append(batch)
     return { cursor: this.#head, verdicts: batch.verdicts }

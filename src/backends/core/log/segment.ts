@@ -1,15 +1,19 @@
 /**
- * A slab: a fixed stretch of the event log. Events lie one behind the other with a comma between, so that any run of
+ * A segment: a fixed part of the event log. Events lie one after the other with a comma between, so that any run of
  * them is ready to be sent, and columns of type and user hash beside them answer a filter without reading them.
  */
 import { Verdict, type Batch } from '../../batch.ts'
 
 const COMMA = 0x2c
-/** No valid event is shorter, so this many bytes an event never leave a slab out of places before it is out of bytes. */
+
+/** The type of an event that keeps its position and is in no page: a journal may hold an id twice, and it is handed out once. [TIME-4] */
+export const HIDDEN = 255
+
+/** No valid event is shorter, so this many bytes an event never leave a segment out of places before it is out of bytes. */
 const SHORTEST_EVENT_BYTES = 120
 
 /** See above. */
-export class Slab {
+export class Segment {
   readonly bytes: Buffer
   /** First byte of each event; the event before it ends one byte earlier, at its comma. */
   readonly offsets: Uint32Array
@@ -20,10 +24,12 @@ export class Slab {
   /** When the first event arrived, milliseconds since 1970. */
   arrival = 0
   count = 0
+  /** Whether an event of it is hidden. */
+  hasHidden = false
 
   /**
    * @param size bytes for events, a multiple of four
-   * @param memory where the slab lies, from `at` on, a multiple of four; as much as `byteLength` says
+   * @param memory where the segment lies, from `at` on, a multiple of four; as much as `byteLength` says
    */
   constructor(size: number, memory: ArrayBuffer, at: number) {
     const places = placesOf(size)
@@ -34,7 +40,7 @@ export class Slab {
     this.offsets[0] = 0
   }
 
-  /** Bytes that a slab of this size takes in all. */
+  /** Bytes that a segment of this size takes in all. */
   static byteLength(size: number): number {
     return size + 4 * Math.ceil((9 * placesOf(size) + 4) / 4)
   }
@@ -44,9 +50,10 @@ export class Slab {
     this.base = base
     this.arrival = arrival
     this.count = 0
+    this.hasHidden = false
   }
 
-  /** Position behind the last event. */
+  /** Position after the last event. */
   get end(): number {
     return this.base + this.count
   }
@@ -58,10 +65,11 @@ export class Slab {
 
   /**
    * Takes event `from` of a batch, which fits, and those behind it that the log is to take, lie in the batch one byte apart,
-   * and still fit: their bytes in one piece, then the commas between. Returns the index behind the last.
+   * and still fit: their bytes in one piece, then the commas between. Returns the index after the last.
+   * @param userHashes one an event
    */
-  takeRun(batch: Batch, from: number): number {
-    const { verdicts, start, end, types, userHash } = batch
+  takeRun(batch: Batch, userHashes: Int32Array, from: number): number {
+    const { verdicts, start, end, types } = batch
     const { bytes, offsets } = this
     const target = offsets[this.count]
     const shift = target - start[from]
@@ -72,7 +80,8 @@ export class Slab {
     let count = this.count
     for (let i = from; i < to; i++) {
       this.types[count] = types[i]
-      this.userHashes[count] = userHash[i]
+      if (types[i] === HIDDEN) this.hasHidden = true
+      this.userHashes[count] = userHashes[i]
       const comma = end[i] + shift
       bytes[comma] = COMMA
       offsets[++count] = comma + 1

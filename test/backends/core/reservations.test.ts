@@ -1,8 +1,9 @@
 import t from 'tap'
 import fc from 'fast-check'
 import { Batch, Verdict } from '../../../src/backends/batch.ts'
-import { MemoryCore, type Claim } from '../../../src/backends/core/core.ts'
+import { MemoryCore } from '../../../src/backends/core/core.ts'
 import { DedupIndex } from '../../../src/backends/core/dedup/dedup-index.ts'
+import type { Reservation } from '../../../src/backends/core/intake.ts'
 import { TestClock } from '../test-clock.ts'
 
 const NO_CURSOR = ''
@@ -29,33 +30,33 @@ function newCore(clock: TestClock): MemoryCore {
   return new MemoryCore(clock, { dedupCapacity: 1000, userCapacity: 4, logBytes: 1 << 20 })
 }
 
-t.test('claims that are settled in turn, or withdrawn together, leave what appends alone would', async (t) => {
+t.test('reservations that are committed in turn, or aborted together, leave what appends alone would', async (t) => {
   const steps = fc.array(fc.oneof(
-    { weight: 4, arbitrary: fc.record({ do: fc.constant('claim' as const), ids: fc.array(fc.nat(20), { minLength: 1, maxLength: 4 }) }) },
-    { weight: 3, arbitrary: fc.record({ do: fc.constant('settle' as const), ids: fc.constant([]) }) },
-    { weight: 1, arbitrary: fc.record({ do: fc.constant('withdraw' as const), ids: fc.constant([]) }) }
+    { weight: 4, arbitrary: fc.record({ do: fc.constant('reserve' as const), ids: fc.array(fc.nat(20), { minLength: 1, maxLength: 4 }) }) },
+    { weight: 3, arbitrary: fc.record({ do: fc.constant('commit' as const), ids: fc.constant([]) }) },
+    { weight: 1, arbitrary: fc.record({ do: fc.constant('abort' as const), ids: fc.constant([]) }) }
   ), { maxLength: 40 })
   fc.assert(fc.property(steps, (steps) => {
     const clock = new TestClock()
     const core = newCore(clock)
     const plain = newCore(clock)
-    let pending: { batch: Batch, claim: Claim, ids: readonly number[] }[] = []
+    let pending: { batch: Batch, reservation: Reservation, ids: readonly number[] }[] = []
     for (const step of steps) {
-      if (step.do === 'claim') {
+      if (step.do === 'reserve') {
         const batch = batchOf(step.ids, clock)
-        pending.push({ batch, claim: core.claim(batch), ids: step.ids })
-      } else if (step.do === 'settle') {
+        pending.push({ batch, reservation: core.reserve(batch), ids: step.ids })
+      } else if (step.do === 'commit') {
         const next = pending.shift()
         if (next === undefined) continue
-        core.settle(next.batch, next.claim)
+        core.commit(next.batch, next.reservation)
         const same = batchOf(next.ids, clock)
         plain.append(same)
         if (next.batch.verdicts.join() !== same.verdicts.join()) throw new Error(`${next.batch.verdicts} instead of ${same.verdicts}`)
       } else {
-        core.withdraw(pending.map(({ claim }) => claim))
+        core.abort(pending.map(({ reservation }) => reservation))
         pending = []
         const { ids, users } = core.health()
-        if (ids !== plain.health().ids || users !== plain.health().users) throw new Error('something of a withdrawn claim is left')
+        if (ids !== plain.health().ids || users !== plain.health().users) throw new Error('something of an aborted reservation is left')
       }
       const found = JSON.stringify([core.summary('1h', NO_CURSOR), core.users('1h', 10, undefined), core.log.next])
       const wanted = JSON.stringify([plain.summary('1h', NO_CURSOR), plain.users('1h', 10, undefined), plain.log.next])
@@ -69,18 +70,18 @@ t.test('what repeats a pending id waits; what repeats a counted one does not', a
   const clock = new TestClock()
   const core = newCore(clock)
   const first = batchOf([1, 2], clock)
-  const claim = core.claim(first)
-  t.match(claim, { count: 2, waits: false })
+  const reservation = core.reserve(first)
+  t.match(reservation, { count: 2, waits: false })
   const second = batchOf([2], clock)
-  t.match(core.claim(second), { count: 0, waits: true })
+  t.match(core.reserve(second), { count: 0, waits: true })
   t.equal(second.verdicts[0], Verdict.Duplicate)
   const refused = batchOf([2, 3], clock)
   core.refuse(refused, Verdict.StorageFull)
   t.same([...refused.verdicts.subarray(0, 2)], [Verdict.StorageFull, Verdict.StorageFull], 'a pending id is no duplicate to who cannot wait')
-  core.settle(first, claim)
+  core.commit(first, reservation)
   core.refuse(refused, Verdict.StorageFull)
   t.same([...refused.verdicts.subarray(0, 2)], [Verdict.Duplicate, Verdict.StorageFull])
-  t.match(core.claim(batchOf([2], clock)), { count: 0, waits: false })
+  t.match(core.reserve(batchOf([2], clock)), { count: 0, waits: false })
 })
 
 t.test('the newest ids can be taken back, over chunks and at capacity', async (t) => {
