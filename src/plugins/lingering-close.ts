@@ -27,6 +27,9 @@ const LINGER_TIMES: LingerTimes = { total: 30_000, silence: 5_000 }
 /** Most connections that are closing at a time; the oldest ends for a new one. */
 export const LINGERING_MAX = 1_000
 
+/** Bytes of chunk sizes and the like around a body that is as large as one may be. */
+const FRAMING_BYTES = 64 * 1024
+
 /** Connections of which one half is closed. */
 export class LingeringConnections {
   readonly #maxBytes: number
@@ -34,7 +37,7 @@ export class LingeringConnections {
   /** The oldest first. */
   readonly #connections = new Set<Socket>()
 
-  /** @param maxBytes most that is read and dropped of one connection */
+  /** @param maxBytes most that is read and dropped of one connection, beside what frames it */
   constructor(maxBytes: number, times: LingerTimes) {
     this.#maxBytes = maxBytes
     this.#times = times
@@ -62,7 +65,7 @@ export class LingeringConnections {
     let dropped = 0
     connection.on('data', (chunk: Buffer) => {
       dropped += chunk.length
-      if (dropped > this.#maxBytes) connection.destroy()
+      if (dropped > this.#maxBytes + FRAMING_BYTES) connection.destroy()
     })
     connection.on('error', () => {}) // the peer has gone; `close` follows
     connection.once('end', () => connection.destroy())

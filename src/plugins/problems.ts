@@ -64,7 +64,9 @@ function asProblem(error: FastifyError): ProblemError | undefined {
 function answerError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   // Fastify closes the connection after any error in a body; here only a problem that says so does, because a client
   // that is cut off while it sends may never see the answer. What was decided before (on `raw`) stays.
-  if (error instanceof ProblemError && !reply.raw.hasHeader('connection')) reply.removeHeader('connection')
+  if (error instanceof ProblemError && !reply.raw.hasHeader('connection') && reply.hasHeader('connection')) {
+    reply.header('connection', reply.raw.shouldKeepAlive ? 'keep-alive' : 'close')
+  }
   const problem = request.is404 && !(error instanceof ProblemError) ? notFound(request) : asProblem(error)
   if (problem !== undefined) return sendProblem(reply, problem)
   request.log.error({ err: error }, 'request failed')
