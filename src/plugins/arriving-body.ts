@@ -2,7 +2,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { ProblemError } from '../errors.ts'
-import type { BodyMemory } from '../ingest/body-memory.ts'
 import type { BodyShare } from './body-quota.ts'
 import { askForBody } from './continue.ts'
 
@@ -14,7 +13,6 @@ export interface Collecting {
   /** Most bytes of one body. */
   limit: number
   share: BodyShare
-  memory: BodyMemory
 }
 
 /** Ends the body that is arriving on a connection with an error. */
@@ -43,7 +41,7 @@ export function overloaded(): ProblemError {
  * Collects the bytes of a request; `declared` is NaN where it did not say how many. The usual small body is the one chunk
  * that Node made for it, and is handed over without a copy; a larger one is copied once.
  */
-export function collectBody(payload: IncomingMessage, declared: number, { limit, share, memory }: Collecting, done: Done): void {
+export function collectBody(payload: IncomingMessage, declared: number, { limit, share }: Collecting, done: Done): void {
   if (declared > limit) {
     done(tooLarge(limit))
     return
@@ -73,7 +71,7 @@ export function collectBody(payload: IncomingMessage, declared: number, { limit,
   const onEnd = () => {
     if (declared !== received && !Number.isNaN(declared)) onError()
     else if (!share.fits) settle(overloaded())
-    else settle(null, chunks.length > 1 ? memory.join(chunks, received) : chunks[0] ?? Buffer.alloc(0))
+    else settle(null, chunks.length > 1 ? Buffer.concat(chunks, received) : chunks[0] ?? Buffer.alloc(0))
   }
   const onError = () => settle(new ProblemError('incomplete_body', `the body ended after ${received} bytes`, { connection: 'close' }))
 

@@ -6,15 +6,12 @@ import type { IncomingMessage } from 'node:http'
 import type { FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { ProblemError } from '../errors.ts'
-import { BodyMemory } from '../ingest/body-memory.ts'
 import { collectBody, type Done } from './arriving-body.ts'
 import { BodyQuota, BodyShare, quotaBytes } from './body-quota.ts'
 import { Decompression, isKnownEncoding, unknownEncoding } from './decompression.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** Where the bodies of this scope's requests lie; a handler that is done with one releases it. */
-    bodyMemory: BodyMemory
     /** What the bodies of this scope's requests take. */
     bodyQuota: BodyQuota
   }
@@ -38,9 +35,7 @@ export default fp(async (app) => {
   const limit = app.settings.MAX_BODY_BYTES
   const quota = new BodyQuota(quotaBytes(limit))
   const decompression = new Decompression()
-  const memory = new BodyMemory()
 
-  app.decorate('bodyMemory', memory)
   app.decorate('bodyQuota', quota)
   app.decorateRequest('bodyShare', null)
 
@@ -56,7 +51,7 @@ export default fp(async (app) => {
       return
     }
     const share = request.bodyShare = new BodyShare(quota)
-    const collecting = { limit, share, memory }
+    const collecting = { limit, share }
     const declared = length === undefined ? NaN : Number(length)
     const name = encoding?.trim().toLowerCase() ?? ''
     if (name === '' || name === 'identity') collectBody(payload, declared, collecting, done)

@@ -68,7 +68,7 @@ export class Decompression {
   }
 }
 
-function run(encoding: string, body: Buffer, { limit, share, memory }: Collecting, done: Done): void {
+function run(encoding: string, body: Buffer, { limit, share }: Collecting, done: Done): void {
   const stream = DECOMPRESSORS.get(encoding)!(body)
   const chunks: Buffer[] = []
   let length = 0
@@ -80,7 +80,6 @@ function run(encoding: string, body: Buffer, { limit, share, memory }: Collectin
     share.arrived()
     stream.destroy()
     share.shrink(body.length)
-    memory.release(body)
     done(error, result)
   }
   share.arrives(() => settle(overloaded()))
@@ -96,7 +95,7 @@ function run(encoding: string, body: Buffer, { limit, share, memory }: Collectin
   stream.on('error', () => settle(new ProblemError('invalid_encoding', `the body is not whole and valid ${encoding}`)))
   stream.on('end', () => {
     if (stream.bytesWritten !== body.length) settle(new ProblemError('invalid_encoding', `there are bytes after the end of the ${encoding} data`))
-    else settle(null, memory.join(chunks, length))
+    else settle(null, Buffer.concat(chunks, length))
   })
   stream.end(body)
 }

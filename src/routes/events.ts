@@ -8,8 +8,6 @@ import {
 } from '../../schemas/index.ts'
 import type { Filter } from '../backends/backend.ts'
 import { ProblemError } from '../errors.ts'
-import type { BodyKind } from '../ingest/body-reader.ts'
-import type { Ingest } from '../ingest/ingest.ts'
 import { receiptStatus } from '../ingest/receipt.ts'
 import body from '../plugins/body.ts'
 import { RETRY_AFTER, sendProblem } from '../plugins/problems.ts'
@@ -66,7 +64,7 @@ const NO_BODY = Buffer.alloc(0)
 async function sendEvents(request: FastifyRequest<{ Querystring: Static<typeof IngestQuery> }>, reply: FastifyReply) {
   const bytes = request.body as Buffer | undefined ?? NO_BODY
   const kind = request.mediaType === 'application/x-ndjson' ? 'ndjson' : 'json'
-  const receipt = reply.receipt = await take(request.server, bytes, kind, { validateOnly: request.query.validate_only, sender: senderOf(request) })
+  const receipt = reply.receipt = await request.server.ingest(bytes, kind, { validateOnly: request.query.validate_only, sender: senderOf(request) })
   const status = receiptStatus(receipt)
   if (status === 422) return sendProblem(reply, new ProblemError('all_rejected', 'see `errors`; do not send these events again unchanged'), receipt)
   if (status === 503) return sendProblem(reply, new ProblemError('all_unavailable', 'see `errors`; send the same request again', { 'retry-after': retryAfter(request.server, receipt) }), receipt)
@@ -77,15 +75,6 @@ async function sendEvents(request: FastifyRequest<{ Querystring: Static<typeof I
 function retryAfter({ store }: FastifyInstance, { errors }: Static<typeof Receipt>): string {
   if (!errors.some(({ code }) => code === 'clock_unsettled')) return RETRY_AFTER
   return String(Math.max(1, store.health().clock?.unsettled_seconds ?? 1)) // [TIME-4]
-}
-
-/** Has a body taken and lets go of it. */
-async function take({ ingest, bodyMemory }: FastifyInstance, body: Buffer, kind: BodyKind, options: Parameters<Ingest>[2]): Promise<Static<typeof Receipt>> {
-  try {
-    return await ingest(body, kind, options)
-  } finally {
-    bodyMemory.release(body)
-  }
 }
 
 async function listEvents(request: FastifyRequest<{ Querystring: Static<typeof EventPageQuery> }>, reply: FastifyReply) {

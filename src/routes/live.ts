@@ -108,10 +108,10 @@ const live: FastifyPluginAsyncTypebox = async (app) => {
   /** Takes what one client publishes as if it had sent it over HTTP: its rate is limited, and what is refused is taken down. */
   function ingestOf(request: LiveRequest): Ingest {
     const sender = senderOf(request)
-    return async (body, kind) => {
+    return async (body, kind, options) => {
       try {
         await app.limitRate(request)
-        return await app.ingest(body, kind, { sender })
+        return await app.ingest(body, kind, { ...options, sender })
       } catch (error) {
         if (error instanceof ProblemError) app.rejections.addRequest(error.code, sender)
         throw error

@@ -72,7 +72,7 @@ export class CommitQueue {
   /** Judges a batch, and resolves with the cursor behind it once its verdicts are final. */
   append(batch: Batch): Promise<string> | string {
     const { core, cursor } = this.#options
-    const bytes = batch.bytes.length
+    const bytes = batch.byteLength
     if (this.#trouble !== undefined || (this.#bytes + bytes > QUEUE_BYTES && this.#bytes > 0)) {
       core.refuse(batch, verdictOf(this.#trouble ?? 'unavailable'))
       return cursor()

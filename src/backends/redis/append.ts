@@ -265,7 +265,8 @@ function fill(group: EventGroup, batch: Batch, events: readonly number[], ids: B
   group.types = Uint8Array.from(events, (i) => batch.types[i])
   group.times = events.map((i) => String(batch.times[i]))
   group.lengths = Uint32Array.from(events, (i) => batch.end[i] - batch.start[i])
-  group.bytes = events.map((i) => batch.bytes.subarray(batch.start[i], batch.end[i]))
-  group.users = events.map((i) => batch.bytes.subarray(batch.userStart[i], batch.userEnd[i]))
+  // Copies: a call that is late goes on after `append` has resolved and the batch belongs to another request.
+  group.bytes = events.map((i) => Buffer.from(batch.bytes.subarray(batch.start[i], batch.end[i])))
+  group.users = events.map((i) => Buffer.from(batch.bytes.subarray(batch.userStart[i], batch.userEnd[i])))
   group.byteLength = group.lengths.reduce((sum, length) => sum + length, 0)
 }

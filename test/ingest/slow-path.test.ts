@@ -1,8 +1,8 @@
 import t from 'tap'
 import { Event, EVENT_MAX_BYTES, type EventError } from '../../schemas/index.ts'
 import { Batch } from '../../src/backends/batch.ts'
-import { addPlainly, FUTURE_TOLERANCE } from '../../src/ingest/plain-path.ts'
-import { eventsOf, overflowOf } from './readings.ts'
+import { addSlowly, FUTURE_TOLERANCE } from '../../src/ingest/slow-path.ts'
+import { eventsOf } from './readings.ts'
 import { CANONICAL, NOW } from './event-texts.ts'
 
 const ID = CANONICAL.event_id
@@ -10,10 +10,7 @@ const ID = CANONICAL.event_id
 /** Adds one event, which lies in the middle of some body. */
 function add(text: string, batch = new Batch(), index = 0): EventError | undefined {
   const bytes = Buffer.from(`[1,${text},2]`)
-  const overflow = overflowOf(bytes)
-  const error = addPlainly(batch, overflow, bytes, 3, bytes.length - 3, index, NOW)
-  batch.bytes = overflow.joined()
-  return error
+  return addSlowly(batch, bytes, 3, bytes.length - 3, index, NOW)
 }
 
 /** The same for a valid event in which some fields are others. */
@@ -46,9 +43,7 @@ t.test('users named like what every object has', async (t) => {
 t.test('a batch grows with its events', async (t) => {
   const batch = new Batch(1)
   const bytes = Buffer.from(JSON.stringify(CANONICAL))
-  const overflow = overflowOf(bytes)
-  for (let i = 0; i < 100; i++) addPlainly(batch, overflow, bytes, 0, bytes.length, i, NOW)
-  batch.bytes = overflow.joined()
+  for (let i = 0; i < 100; i++) addSlowly(batch, bytes, 0, bytes.length, i, NOW)
   t.equal(batch.count, 100)
   t.same(eventsOf(batch).map(({ index }) => index), Array.from({ length: 100 }, (_, i) => i))
   t.same(new Set(eventsOf(batch).map(({ text }) => text)), new Set([JSON.stringify(CANONICAL)]))

@@ -1,6 +1,6 @@
 /**
- * The plain way of one event into a batch: the parsed value, the compiled schema, and the canonical text written anew. It
- * handles everything and defines what is right; the scan hands over to it whatever it does not know to the letter.
+ * The slow path of one event into a batch: the parsed value, the compiled schema, and the canonical text written anew. It
+ * handles everything and defines what is right; the scan leaves to it whatever it does not know to the letter.
  */
 import { parse as parseUuid } from 'uuid'
 import { EVENT_MAX_BYTES, EVENT_TYPES, type Event, type EventError } from '../../schemas/index.ts'
@@ -8,7 +8,6 @@ import type { Batch } from '../backends/batch.ts'
 import { isEventId, rejectionOf, type Rejection } from './event-validator.ts'
 import { parseJson } from './json-value.ts'
 import { minifyEvent } from './minify.ts'
-import type { Overflow } from './overflow.ts'
 import { parseTimestamp } from './timestamp.ts'
 
 /** How far ahead of the server's clock a timestamp may be, in milliseconds. [TIME-1] */
@@ -19,7 +18,7 @@ export const FUTURE_TOLERANCE = 5 * 60_000
  * @param now the core's now
  * @returns why it was rejected, or undefined
  */
-export function addPlainly(batch: Batch, overflow: Overflow, bytes: Buffer, start: number, end: number, index: number, now: number): EventError | undefined {
+export function addSlowly(batch: Batch, bytes: Buffer, start: number, end: number, index: number, now: number): EventError | undefined {
   if (end - start > EVENT_MAX_BYTES) {
     return { index, code: 'event_too_large', pointer: '', detail: `an event may have at most ${EVENT_MAX_BYTES} bytes; this one has ${end - start}` }
   }
@@ -39,10 +38,10 @@ export function addPlainly(batch: Batch, overflow: Overflow, bytes: Buffer, star
   batch.types[i] = EVENT_TYPES.indexOf(event.event_type)
   batch.times[i] = time
   batch.index[i] = index
-  batch.start[i] = overflow.write(minifyEvent(text, eventId, new Date(time).toISOString()))
-  batch.end[i] = overflow.end
-  batch.userStart[i] = overflow.write(event.user_id)
-  batch.userEnd[i] = overflow.end
+  batch.start[i] = batch.write(minifyEvent(text, eventId, new Date(time).toISOString()))
+  batch.end[i] = batch.byteLength
+  batch.userStart[i] = batch.write(event.user_id)
+  batch.userEnd[i] = batch.byteLength
   return undefined
 }
 
