@@ -135,6 +135,8 @@ export class MemoryStore implements EventStore {
 export class MemoryAggregator implements Aggregator {
   readonly #core: MemoryCore
   readonly #store: MemoryStore
+  /** Settles when the users that were asked for last have been found. */
+  #previous: Promise<unknown> = Promise.resolve()
 
   constructor(core: MemoryCore, store: MemoryStore) {
     this.#core = core
@@ -146,11 +148,23 @@ export class MemoryAggregator implements Aggregator {
   }
 
   async users(window: TimeWindow, limit: number, named?: readonly string[]): Promise<UserCounts> {
-    for (;;) {
-      const counts = this.#core.users(window, limit, named)
-      if (counts !== undefined) return counts
-      // Between the pieces of the upkeep everybody else has a turn.
-      await new Promise((resolve) => setImmediate(resolve))
+    // One after the other: many that each take a part of every turn would make it long.
+    const answer = this.#previous.then(() => this.#usersInTurn(window, limit, named))
+    this.#previous = answer.catch(() => {})
+    return answer
+  }
+
+  async #usersInTurn(window: TimeWindow, limit: number, named?: readonly string[]): Promise<UserCounts> {
+    const ranking = named === undefined ? this.#core.rankUsers(window, limit) : undefined
+    try {
+      for (;;) {
+        const counts = this.#core.users(window, ranking ?? named!)
+        if (counts !== undefined) return counts
+        // Between the parts everybody else has a turn.
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+    } finally {
+      ranking?.end()
     }
   }
 

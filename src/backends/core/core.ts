@@ -13,6 +13,7 @@ import { HORIZON_MINUTES } from './dedup/dedup-index.ts'
 import { Intake, type Capacities, type Reservation } from './intake.ts'
 import type { EventLog } from './log/event-log.ts'
 import { userCounts } from './users/user-counts.ts'
+import { UserRanking } from './users/user-ranking.ts'
 
 const HOUR = 3_600_000
 
@@ -127,14 +128,21 @@ export class MemoryCore {
     return series(this.#intake.windows, window, interval, this.upkeep(0))
   }
 
-  /** User counts as of now, or undefined while totals are still being brought up to this hour: call again. */
-  users(window: TimeWindow, limit: number, named: readonly string[] | undefined): UserCounts | undefined {
+  /** Begins to rank the users of a window; to be ended. */
+  rankUsers(window: TimeWindow, limit: number): UserRanking {
+    return new UserRanking(this.#intake.users, this.#intake.activity, TIME_WINDOWS.indexOf(window), limit)
+  }
+
+  /** Counts of the best or of named users as of now, or undefined while there is more to be done for them: call again in another turn. */
+  users(window: TimeWindow, wanted: UserRanking | readonly string[]): UserCounts | undefined {
     const now = this.upkeep(4 * UPKEEP)
     const { activity, windows, users } = this.#intake
     if (!activity.isSettled) return undefined
+    const found = wanted instanceof UserRanking ? wanted.step() : wanted
+    if (found === undefined) return undefined
     const from = activity.firstHourOf(TIME_WINDOWS.indexOf(window)) * HOUR
     const { to } = windowBounds(windows, window, now)
-    return userCounts(users, window, { from, to }, named ?? limit)
+    return userCounts(users, window, { from, to }, found)
   }
 
   /** What the core says of itself. */

@@ -16,7 +16,7 @@ import { UserActivity } from './users/user-activity.ts'
 import { UserColumns } from './users/user-columns.ts'
 import { UserTable } from './users/user-table.ts'
 
-/** Hour entries that are taken off at once where users that are due to be forgotten keep others out: a few milliseconds. [LIMIT-3] */
+/** Hour entries that one batch takes off where users that are due to be forgotten keep others out: a few milliseconds. [LIMIT-3] */
 const EVICTION = 1 << 16
 
 /** How much a core may hold. */
@@ -54,6 +54,8 @@ export class Intake {
   #committed = 0
   #now: number
   #dispute: ClockDispute | undefined
+  /** Hour entries that the call at hand may still take off. */
+  #evictable = 0
   /** Restored ids none of whose events counts in a window. */
   #restoredLate = new SequenceSet()
 
@@ -196,12 +198,14 @@ export class Intake {
 
   /** Writes the verdicts that `append` would, and keeps nothing of the batch. [ING-4] */
   check(batch: Batch): void {
+    this.#evictable = EVICTION
     this.#hasRoom(batch.count)
     dryRun(batch, this.dedup, this.users, this.windows, this.#dispute)
   }
 
   #begin(batch: Batch): DataView {
     this.#columns.reserve(batch.count)
+    this.#evictable = EVICTION
     return viewOf(batch.bytes)
   }
 
@@ -240,7 +244,6 @@ export class Intake {
     const bytes = this.#begin(batch)
     for (let from = 0; from < batch.count; from += STRIDE) {
       const to = Math.min(from + STRIDE, batch.count)
-      this.#hasRoom(to - from)
       this.users.prefetch(batch, bytes, this.#columns, from, to)
       this.#countStride(batch, bytes, from, to)
     }
@@ -279,10 +282,15 @@ export class Intake {
 
   /**
    * Says whether so many new users can come without the capacity being asked. Where not all can, users that are due to be
-   * forgotten should not keep them out; some go now, since nobody may go between finding users and counting for them.
+   * forgotten should not keep them out: some go now, since nobody may go between finding users and counting for them. Of
+   * millions that are due at once, the rest go in later calls; who finds no room until then may come again.
    */
   #hasRoom(users: number): boolean {
-    if (this.users.size + users > this.users.capacity && !this.activity.isSettled) this.activity.advance(this.#now, EVICTION)
+    while (this.users.size + users > this.users.capacity && !this.activity.isSettled && this.#evictable > 0) {
+      const part = Math.min(this.#evictable, EVICTION / 16)
+      this.#evictable -= part
+      this.activity.advance(this.#now, part)
+    }
     return this.users.size + users <= this.users.capacity
   }
 

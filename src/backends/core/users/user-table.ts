@@ -161,6 +161,20 @@ export class UserTable {
     return Buffer.from(this.#memory.buffer, (at + NAME) * 4, length)
   }
 
+  /** Negative if the first user's id comes before the second's, in the order of their bytes. */
+  compareNames(a: number, b: number): number {
+    const words = this.#words
+    const [atA, atB] = [this.recordOf(a), this.recordOf(b)]
+    const [lengthA, lengthB] = [words[atA + NAME_LENGTH], words[atB + NAME_LENGTH]]
+    if (lengthA > INLINE_BYTES || lengthB > INLINE_BYTES) return Buffer.compare(this.name(a), this.name(b))
+    // What lies after a short name is zero, which no byte of a name is.
+    for (let word = NAME; word < RECORD_WORDS; word++) {
+      const difference = this.#bytes.getUint32((atA + word) * 4) - this.#bytes.getUint32((atB + word) * 4)
+      if (difference !== 0) return difference
+    }
+    return 0
+  }
+
   #touch(users: Int32Array, from: number, to: number): void {
     const words = this.#words
     let read = 0
