@@ -16,10 +16,6 @@ export class SimulatedClock implements Clock {
     return this.#elapsed
   }
 
-  uptime(): number {
-    return this.#elapsed
-  }
-
   /** Lets so many milliseconds pass. */
   advance(milliseconds: number): void {
     this.#elapsed += milliseconds

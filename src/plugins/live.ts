@@ -38,8 +38,7 @@ const SHARE_OF_GOODBYE = 0.25
 
 /** Whether a request wants to become a WebSocket; other upgrades are ignored, as HTTP allows (RFC 9110 section 7.8). */
 export function isHandshake({ method, headers }: IncomingMessage): boolean {
-  return method === 'GET' && headers.upgrade?.toLowerCase() === 'websocket' &&
-    headers['content-length'] === undefined && headers['transfer-encoding'] === undefined
+  return method === 'GET' && headers.upgrade?.toLowerCase() === 'websocket'
 }
 
 export default fp<{ clock?: Clock, liveTimes?: Partial<LiveTimes> }>(async (app, { clock, liveTimes }) => {
@@ -91,4 +90,4 @@ export default fp<{ clock?: Clock, liveTimes?: Partial<LiveTimes> }>(async (app,
     clearInterval(ticking)
     live.close()
   })
-}, { name: 'live', dependencies: ['settings', 'backend', 'ingest', 'keys', 'origins', 'graceful-shutdown'] })
+}, { name: 'live', dependencies: ['settings', 'backend', 'ingest', 'keys', 'origins'] })

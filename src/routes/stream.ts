@@ -3,7 +3,6 @@ import type { ServerResponse } from 'node:http'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type, type Static } from '@sinclair/typebox'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import fp from 'fastify-plugin'
 import { CURSOR_MAX_LENGTH, StreamQuery } from '../../schemas/index.ts'
 import { InvalidCursorError } from '../backends/backend.ts'
 import type { Outlet } from '../live/connection.ts'
@@ -90,4 +89,4 @@ const stream: FastifyPluginAsyncTypebox = async (app) => {
   app.get('/events/stream', { schema, config: { scope: 'read' } }, streamEvents)
 }
 
-export default fp(stream, { name: 'stream-routes', encapsulate: true, dependencies: ['backend', 'live', 'docs'] })
+export default stream

@@ -29,14 +29,16 @@ export class ProcessClock {
   /** What a process must have in its environment to go by this clock. */
   readonly env: Readonly<Record<string, string>>
   readonly #file: number
-  readonly #offsets: Offsets = { wall: 0n, monotonic: 0n, boottime: 0n, drift: 0n, driftSince: 0n, boot: 0n }
+  readonly #offsets: Offsets
   #sequence = 0n
 
   /**
    * @param folder where the library and the settings lie; the caller deletes it
+   * @param boot number of the machine's present boot, by which its boot id is made; 0: the real one
    * @throws Error where it cannot be compiled; see preloadObstacle
    */
-  constructor(folder: string) {
+  constructor(folder: string, boot = 0) {
+    this.#offsets = { wall: 0n, monotonic: 0n, boottime: 0n, drift: 0n, driftSince: 0n, boot: BigInt(boot) }
     const path = join(folder, 'clock')
     this.env = { LD_PRELOAD: compilePreload('clock', folder), PROCESS_CLOCK: path }
     this.#file = openSync(path, 'w')
