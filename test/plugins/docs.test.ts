@@ -1,6 +1,6 @@
-import { existsSync } from 'node:fs'
-import { chromium, type Page } from 'playwright-core'
+import type { Page } from 'playwright-core'
 import t from 'tap'
+import { noChromium, openChromium } from '../compat/chromium.ts'
 import { startApp, startServer } from '../harness.ts'
 
 t.setTimeout(120_000) // a browser on a busy machine is slow
@@ -63,14 +63,6 @@ t.test('the page works over plain HTTP and loads nothing from elsewhere', async 
   t.notMatch(page.body, /(src|href)="(https?:)?\/\//)
 })
 
-const CHROMIUM = '/usr/bin/chromium'
-
-/** How a browser runs in a test: without a screen, and without telling or asking anybody anything. */
-const ARGUMENTS = [
-  '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-  '--disable-background-networking', '--disable-component-update', '--disable-sync'
-]
-
 /** One operation on the page of Swagger UI. */
 function operationOn(page: Page, id: string) {
   const block = page.locator(`[id="${id}"]`)
@@ -93,13 +85,9 @@ function operationOn(page: Page, id: string) {
   }
 }
 
-const skip = existsSync(CHROMIUM) ? false : `there is no browser at ${CHROMIUM}`
-
-t.test('"Try it out" counts, in a browser', { skip, timeout: 115_000 }, async (t) => {
+t.test('"Try it out" counts, in a browser', { skip: noChromium, timeout: 115_000 }, async (t) => {
   const { port } = await startServer(t)
-  const browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGUMENTS, timeout: 60_000 })
-  t.teardown(() => browser.close())
-  const page = await browser.newPage()
+  const page = await (await openChromium(t)).newPage()
   page.setDefaultTimeout(60_000)
   const complaints: string[] = []
   page.on('console', (message) => {

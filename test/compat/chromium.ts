@@ -1,0 +1,22 @@
+/** A real Chromium for tests, where there is one. */
+import { existsSync } from 'node:fs'
+import { chromium, type Browser } from 'playwright-core'
+import type { Test } from 'tap'
+
+const EXECUTABLE = '/usr/bin/chromium'
+
+/** Without a screen, and without telling or asking anybody anything. */
+const ARGUMENTS = [
+  '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
+  '--disable-background-networking', '--disable-component-update', '--disable-sync'
+]
+
+/** Why tests in a browser are skipped; false where they are not. */
+export const noChromium = existsSync(EXECUTABLE) ? false : `there is no browser at ${EXECUTABLE}`
+
+/** Starts a browser with a profile of its own; the test closes it. */
+export async function openChromium(t: Test): Promise<Browser> {
+  const browser = await chromium.launch({ executablePath: EXECUTABLE, args: ARGUMENTS, timeout: 60_000 })
+  t.teardown(() => browser.close())
+  return browser
+}
