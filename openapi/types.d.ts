@@ -97,7 +97,7 @@ export interface paths {
         };
         /**
          * Stream events
-         * @description Server-Sent Events that never end: each message is one event, its `id` the cursor behind it. Goes on behind `Last-Event-ID` or `after`, else begins with what comes from now on. If that place is gone, the first message is of the event name `gap`.
+         * @description Server-Sent Events that never end: each message is one event, its `id` the cursor after it. Goes on after `Last-Event-ID`, `lastEventId` or `after`, the first of them that is given, else begins with what comes from now on. If the events after that cursor are gone, the first message is of the event name `gap`. A message without data only carries the cursor; a library that hands it over hands over an empty text.
          */
         get: operations["streamEvents"];
         put?: never;
@@ -1695,8 +1695,10 @@ export interface operations {
     streamEvents: {
         parameters: {
             query?: {
-                /** @description Read what came after this cursor; `earliest` stands for the oldest retained event. */
+                /** @description Read what came after this cursor; `earliest` stands for the oldest retained event. An empty one is none. */
                 after?: string;
+                /** @description The same as the header `Last-Event-ID`, which wins over it, from clients that cannot set one; wins over `after`. An empty one is none. */
+                lastEventId?: string;
                 /** @description Only events of these types; repeatable. */
                 event_type?: ("page_view" | "click" | "purchase" | "signup")[];
                 /** @description Only events of these users; repeatable. */
@@ -1826,7 +1828,7 @@ export interface operations {
     openLive: {
         parameters: {
             query?: {
-                /** @description Read what came after this cursor; `earliest` stands for the oldest retained event. */
+                /** @description Read what came after this cursor; `earliest` stands for the oldest retained event. An empty one is none. */
                 after?: string;
                 /** @description Only events of these types; repeatable. */
                 event_type?: ("page_view" | "click" | "purchase" | "signup")[];

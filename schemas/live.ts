@@ -5,8 +5,8 @@
 import { Type, type Static } from '@sinclair/typebox'
 import { Summary, TimeWindowName } from './analytics.ts'
 import { Event } from './event.ts'
-import { EventPageQuery, filterFields } from './page.ts'
-import { After, Cursor, KeyParameter, StringEnum, ref } from './primitives.ts'
+import { filterFields } from './page.ts'
+import { After, CURSOR_MAX_LENGTH, Cursor, KeyParameter, StringEnum, ref } from './primitives.ts'
 import { receiptFields } from './receipt.ts'
 
 /** What may be wrong with a client frame. The connection stays usable after any of them. */
@@ -126,14 +126,27 @@ export const ClientFrame = Type.Unsafe<Static<(typeof CLIENT_FRAMES)[number]>>(
 )
 export type ClientFrame = Static<typeof ClientFrame>
 
+/** An empty one is none: that is what a client's template makes of no cursor. */
+const LiveAfter = Type.Optional(Type.String({ maxLength: CURSOR_MAX_LENGTH, description: `${After.description} An empty one is none.` }))
+
 export const StreamQuery = Type.Object(
-  { after: EventPageQuery.properties.after, ...filterFields, key: KeyParameter },
+  {
+    after: LiveAfter,
+    lastEventId: Type.Optional(Type.String({
+      maxLength: CURSOR_MAX_LENGTH,
+      description: 'The same as the header `Last-Event-ID`, which wins over it, from clients that cannot set one; wins over `after`. An empty one is none.'
+    })),
+    ...filterFields,
+    key: KeyParameter
+  },
   { additionalProperties: false }
 )
 
 export const LiveQuery = Type.Object(
   {
-    ...StreamQuery.properties,
+    after: LiveAfter,
+    ...filterFields,
+    key: KeyParameter,
     subscribe: Type.Optional(Type.Boolean({ default: true, description: '`false` for a connection that only publishes.' }))
   },
   { additionalProperties: false }

@@ -48,6 +48,12 @@ export class RawClient {
     }
   }
 
+  /** All that came and was not read, once it matches. */
+  async until(pattern: RegExp): Promise<string> {
+    while (!pattern.test(this.#received) && !this.#ended) await new Promise<void>((resolve) => { this.#wake = resolve })
+    return this.#received
+  }
+
   #take(): RawAnswer | undefined {
     const headEnd = this.#received.indexOf('\r\n\r\n')
     if (headEnd < 0) return undefined

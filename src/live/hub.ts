@@ -6,6 +6,7 @@ import type { Aggregator, EventStore, Filter, Location } from '../backends/backe
 import type { Ingest } from '../ingest/ingest.ts'
 import { CloseCode, type Connection, type Outlet } from './connection.ts'
 import { Feed, type LiveStats } from './feed.ts'
+import type { ReaderState } from './messages.ts'
 import { Session, type SessionContext, type SessionOptions } from './session.ts'
 import { Stream } from './stream.ts'
 import { Summaries } from './summaries.ts'
@@ -38,6 +39,8 @@ export interface HubOptions {
   /** Bytes of one client's publishes under way from which on no more are read. */
   maxPublishBytes: number
   times: LiveTimes
+  /** Spreads the times after which readers reconnect; from 0 to 1. */
+  random?: () => number
   /** Told of errors that are nobody's fault but the service's. */
   onError: (error: unknown) => void
 }
@@ -59,6 +62,7 @@ interface Member {
 /** See above. */
 export class Hub {
   readonly #maxSubscribers: number
+  readonly #random: () => number
   readonly #feed: Feed
   readonly #summaries: Summaries
   readonly #context: SessionContext
@@ -69,7 +73,8 @@ export class Hub {
   #isStopping = false
   #whenEmpty: (() => void) | undefined
 
-  constructor({ store, aggregator, ingest, now, maxSubscribers, maxPublishBytes, times, onError }: HubOptions) {
+  constructor({ store, aggregator, ingest, now, maxSubscribers, maxPublishBytes, times, random = Math.random, onError }: HubOptions) {
+    this.#random = random
     this.#maxSubscribers = maxSubscribers
     this.#summaries = new Summaries(store, aggregator, times.summary, now, onError)
     this.#feed = new Feed(store, this.#summaries.cursors, now, onError)
@@ -114,8 +119,8 @@ export class Hub {
   }
 
   /** Takes over a stream of Server-Sent Events. The caller says with `leave` when the reader is gone. */
-  openStream(outlet: Outlet, filter: Filter, location: Location): Stream {
-    return this.#admit(new Stream(this.#feed, outlet, this.#context.heartbeat, filter, location))
+  openStream(outlet: Outlet, filter: Filter, location: Location, state: ReaderState = 'new'): Stream {
+    return this.#admit(new Stream(this.#feed, outlet, this.#context.heartbeat, filter, location, state, this.#random()))
   }
 
   /** A connection is gone. */

@@ -5,32 +5,34 @@
 import type { Page } from '../backends/backend.ts'
 import type { Encoding, Gap } from './encoding.ts'
 
-/** Milliseconds after which a browser reconnects. */
-const RETRY = 2000
+/** Milliseconds after which a reader reconnects, at least and at most, so that not all come back at once. */
+const RETRY_MIN = 2000
+const RETRY_MAX = 3000
 
+const DATA = 'data: '
 const MESSAGE_END = '\n\n'
 
 /** See above. */
 export const messageEncoding: Encoding = {
   name: 'messages',
 
-  // The canonical JSON of an event has no line break.
+  // The canonical JSON of an event has no line break. The id comes last: some libraries keep it as soon as its line ends,
+  // and would not ask again for an event whose data was cut off after that.
   events(page: Page, count: number): Buffer {
-    // Between two events stand the end of one message and the head of the next.
-    const heads: string[] = []
-    let length = page.offsets[count] - count + MESSAGE_END.length
+    // After each event stand the end of its message and the head of the next one.
+    const tails: string[] = []
+    let length = DATA.length + page.offsets[count] - count
     for (let i = 0; i < count; i++) {
-      const head = `${i === 0 ? '' : MESSAGE_END}id: ${page.cursorOf(i)}\ndata: `
-      heads.push(head)
-      length += head.length
+      const tail = `\nid: ${page.cursorOf(i)}${MESSAGE_END}${i === count - 1 ? '' : DATA}`
+      tails.push(tail)
+      length += tail.length
     }
     const bytes = Buffer.allocUnsafeSlow(length)
-    let at = 0
+    let at = bytes.write(DATA, 0, 'latin1')
     for (let i = 0; i < count; i++) {
-      at += bytes.write(heads[i], at, 'latin1')
       at += page.bytes.copy(bytes, at, page.offsets[i], page.offsets[i + 1] - 1)
+      at += bytes.write(tails[i], at, 'latin1')
     }
-    bytes.write(MESSAGE_END, at, 'latin1')
     page.release()
     return bytes
   },
@@ -41,11 +43,22 @@ export const messageEncoding: Encoding = {
   },
 
   gap(gap: Gap): Buffer {
-    return Buffer.from(`event: gap\nid: ${gap.cursor}\ndata: ${JSON.stringify({ type: 'gap', ...gap })}${MESSAGE_END}`)
+    return Buffer.from(`event: gap\ndata: ${JSON.stringify({ type: 'gap', ...gap })}\nid: ${gap.cursor}${MESSAGE_END}`)
   }
 }
 
-/** The beginning of a stream, from which on even one that breaks off before its first event can be resumed. */
-export function openingMessage(cursor: string): Buffer {
-  return Buffer.from(`retry: ${RETRY}\nid: ${cursor}${MESSAGE_END}`)
+/** What a reader has when its stream begins: nothing, a cursor, or a cursor and perhaps lines of the message that was cut off. */
+export type ReaderState = 'new' | 'has cursor' | 'has lines'
+
+/**
+ * The beginning of a stream. A reader without a cursor is given one, so that even a stream that breaks off before its first
+ * event can be resumed; others are not, because some libraries hand over a message without data as an empty one. One that
+ * may still have lines of the message that was cut off, and would join them with the next message, gets an end for them under
+ * a name that nobody listens to.
+ * @param random from 0 to 1
+ */
+export function openingMessage(random: number, state: ReaderState, cursor: string): Buffer {
+  const retry = `retry: ${Math.round(RETRY_MIN + random * (RETRY_MAX - RETRY_MIN))}\n`
+  const rest = { new: `id: ${cursor}${MESSAGE_END}`, 'has cursor': '', 'has lines': `event: resumed${MESSAGE_END}` }[state]
+  return Buffer.from(retry + rest)
 }

@@ -2,7 +2,7 @@
 import type { Filter, Location } from '../backends/backend.ts'
 import { CloseCode, type Outlet } from './connection.ts'
 import type { Feed } from './feed.ts'
-import { messageEncoding, openingMessage } from './messages.ts'
+import { messageEncoding, openingMessage, type ReaderState } from './messages.ts'
 import { Outbox } from './outbox.ts'
 import { Subscriber } from './subscriber.ts'
 
@@ -12,13 +12,14 @@ export class Stream {
   readonly #heartbeat: number
   readonly #subscriber: Subscriber
 
-  constructor(feed: Feed, outlet: Outlet, heartbeat: number, filter: Filter, location: Location) {
+  /** @param random from 0 to 1 */
+  constructor(feed: Feed, outlet: Outlet, heartbeat: number, filter: Filter, location: Location, state: ReaderState, random: number) {
     const outbox = new Outbox(outlet, feed.now)
     this.#outlet = outlet
     this.#heartbeat = heartbeat
     this.#subscriber = new Subscriber(feed, outlet, outbox, messageEncoding, location.cursor)
-    this.#subscriber.subscribe(filter, location) // tells at once what is lost, and events only later
-    outbox.send(openingMessage(location.cursor), () => {})
+    outbox.send(openingMessage(random, state, location.cursor), () => {})
+    this.#subscriber.subscribe(filter, location)
   }
 
   /** To be called every now and then. */

@@ -104,7 +104,7 @@ const live: FastifyPluginAsyncTypebox = async (app) => {
 
   function checkQuery({ query }: LiveRequest): void {
     const { after, subscribe, event_type: types, user_id: users } = query
-    if (!subscribe && (after ?? types ?? users) !== undefined) {
+    if (!subscribe && (after || types || users)) {
       throw new ProblemError('invalid_query', '`after`, `event_type` and `user_id` go with a subscription, and `subscribe` is false')
     }
   }
@@ -127,7 +127,7 @@ const live: FastifyPluginAsyncTypebox = async (app) => {
       checkQuery(request)
       const place = reservePlace(app)
       request.raw.socket.once('close', () => place.release())
-      request.location = await app.store.locate(request.query.after)
+      request.location = await app.store.locate(request.query.after || undefined)
     },
 
     handler: async () => {

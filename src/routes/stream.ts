@@ -4,9 +4,10 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type, type Static } from '@sinclair/typebox'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { CURSOR_MAX_LENGTH, StreamQuery } from '../../schemas/index.ts'
-import { InvalidCursorError } from '../backends/backend.ts'
+import { InvalidCursorError, type Location } from '../backends/backend.ts'
 import type { Outlet } from '../live/connection.ts'
 import { makeFilter } from '../live/filter.ts'
+import type { ReaderState } from '../live/messages.ts'
 import { reservePlace } from './admission.ts'
 import { GUARDED_PROBLEMS, problem } from './responses.ts'
 
@@ -16,8 +17,9 @@ const schema = {
   operationId: 'streamEvents',
   tags: ['live'],
   summary: 'Stream events',
-  description: 'Server-Sent Events that never end: each message is one event, its `id` the cursor behind it. Goes on behind ' +
-    '`Last-Event-ID` or `after`, else begins with what comes from now on. If that place is gone, the first message is of the event name `gap`.',
+  description: 'Server-Sent Events that never end: each message is one event, its `id` the cursor after it. Goes on after ' +
+    '`Last-Event-ID`, `lastEventId` or `after`, the first of them that is given, else begins with what comes from now on. If the events after that cursor ' +
+    'are gone, the first message is of the event name `gap`. A message without data only carries the cursor; a library that hands it over hands over an empty text.',
   querystring: StreamQuery,
   headers: Type.Object({
     'last-event-id': Type.Optional(Type.String({ description: 'The cursor of the last message seen; wins over `after`. Browsers send it by themselves.' }))
@@ -61,10 +63,19 @@ class ResponseOutlet implements Outlet {
   }
 }
 
+/** What a reader has. It is npm's eventsource 1 and 2 that keep lines; they alone come back without saying who they are. */
+function stateOf({ headers }: StreamRequest, { recovered, lost }: Location): ReaderState {
+  if (recovered === undefined) return 'new'
+  return headers['last-event-id'] !== undefined && headers['user-agent'] === undefined && lost === undefined ? 'has lines' : 'has cursor'
+}
+
 const stream: FastifyPluginAsyncTypebox = async (app) => {
-  /** The place to go on from, known to be a cursor if there is one. */
+  /**
+   * The cursor to go on from, if there is one.
+   * @throws InvalidCursorError for one that is too long
+   */
   function afterOf({ headers, query }: StreamRequest): string | undefined {
-    const after = headers['last-event-id'] as string || query.after
+    const after = headers['last-event-id'] as string || query.lastEventId || query.after || undefined
     if (after !== undefined && after.length > CURSOR_MAX_LENGTH) throw new InvalidCursorError('too long')
     return after
   }
@@ -72,15 +83,15 @@ const stream: FastifyPluginAsyncTypebox = async (app) => {
   async function streamEvents(request: StreamRequest, reply: FastifyReply) {
     const { event_type: types, user_id: users } = request.query
     const response = reply.raw
-    const place = request.method === 'HEAD' ? undefined : reservePlace(app)
-    response.on('close', () => place?.release())
+    const place = reservePlace(app)
+    response.on('close', () => place.release())
     const location = await app.store.locate(afterOf(request))
-    if (place === undefined) return reply.headers(HEADERS).send()
+    if (request.method === 'HEAD') return reply.headers(HEADERS).send()
     if (response.destroyed) return reply.hijack()
 
     reply.headers(HEADERS).hijack()
     response.writeHead(200, reply.getHeaders() as Record<string, string>)
-    const member = app.live.openStream(new ResponseOutlet(response), makeFilter(types, users), location)
+    const member = app.live.openStream(new ResponseOutlet(response), makeFilter(types, users), location, stateOf(request, location))
     response.on('close', () => app.live.leave(member))
     response.on('error', () => {}) // a reader that has gone; `close` follows
     return reply

@@ -342,8 +342,8 @@ t.test('streams', async (t) => {
     terminate(): void {}
   }
 
-  t.test('an event a message, each with the cursor behind it', async (t) => {
-    const rig = createRig()
+  t.test('an event a message, each with the cursor after it', async (t) => {
+    const rig = createRig({ random: () => 0.5 })
     const peer = new TextPeer()
     const start = (await rig.store.locate()).cursor
     const stream = rig.hub.openStream(peer, { types: new Set([1]) }, rig.here)
@@ -355,9 +355,9 @@ t.test('streams', async (t) => {
       cursors.push((await rig.store.locate()).cursor)
     }
     await settle()
-    t.equal(peer.text, `retry: 2000\nid: ${start}\n\n` +
-      `id: ${cursors[0]}\ndata: ${JSON.stringify(events[0])}\n\n` +
-      `id: ${cursors[2]}\ndata: ${JSON.stringify(events[2])}\n\n`)
+    t.equal(peer.text, `retry: 2500\nid: ${start}\n\n` +
+      `data: ${JSON.stringify(events[0])}\nid: ${cursors[0]}\n\n` +
+      `data: ${JSON.stringify(events[2])}\nid: ${cursors[2]}\n\n`)
     peer.text = ''
     rig.clock.advance(25_000)
     rig.hub.tick()
@@ -372,9 +372,10 @@ t.test('streams', async (t) => {
     const rig = createRig()
     const peer = new TextPeer()
     const cursor = (await rig.store.locate()).cursor
-    rig.hub.openStream(peer, {}, await rig.store.locate('0123456789ab.1'))
+    rig.hub.openStream(peer, {}, await rig.store.locate('0123456789ab.1'), 'has cursor')
     const gap = { type: 'gap', after: '0123456789ab.1', reason: 'other_history', cursor }
-    const [event, id, data, end] = peer.text.split('\n')
+    const [retry, event, data, id, end] = peer.text.split('\n')
+    t.match(retry, /^retry: \d+$/)
     t.same([event, id, end], ['event: gap', `id: ${cursor}`, ''])
     t.same(JSON.parse(data.slice('data: '.length)), gap)
   })

@@ -55,9 +55,16 @@ t.test('each message has its own cursor, good for every way of reading', async (
   }
   t.same(await (await StreamClient.open(t, port, '?after=earliest', { 'last-event-id': (await app.store.locate()).cursor })).eventIds(0), [])
   const both = await StreamClient.open(t, port, '?after=earliest', { 'last-event-id': (await app.store.locate()).cursor })
-  t.same(await both.next(true), { event: 'message', id: (await app.store.locate()).cursor, data: undefined }, 'the header wins')
-  t.same(await (await StreamClient.open(t, port, '?after=earliest', { 'last-event-id': '' })).eventIds(5), ids, 'an empty one says nothing')
-  t.same(await (await StreamClient.open(t, port, '', { 'last-event-id': 'earliest' })).eventIds(5), ids)
+  const newest = anEvent()
+  await post(app, newest)
+  t.equal(JSON.parse((await both.next()).data!).event_id, newest.event_id, 'the header wins')
+  ids.push(newest.event_id)
+  t.same(await (await StreamClient.open(t, port, '?after=earliest', { 'last-event-id': '' })).eventIds(6), ids, 'an empty one says nothing')
+  t.same(await (await StreamClient.open(t, port, '', { 'last-event-id': 'earliest' })).eventIds(6), ids)
+  const second = (await app.store.read((await app.store.locate('earliest')).cursor, {}, { events: 1, bytes: 1 })).cursor
+  t.same(await (await StreamClient.open(t, port, `?after=earliest&lastEventId=${second}`)).eventIds(5), ids.slice(1), 'some libraries send it as lastEventId')
+  t.same(await (await StreamClient.open(t, port, '?after=earliest&lastEventId=x', { 'last-event-id': second })).eventIds(5), ids.slice(1), 'the header wins')
+  t.same(await (await StreamClient.open(t, port, '?after=earliest&lastEventId=')).eventIds(6), ids, 'an empty one says nothing')
 })
 
 t.test('filters', async (t) => {
@@ -98,8 +105,8 @@ t.test('silence carries the place on', async (t) => {
 
 t.test('refusals', async (t) => {
   const app = await startApp(t)
-  for (const query of ['?nope=1', '?event_type=x', '?user_id=', '?after=', '?subscribe=false']) checkProblem(t, await app.inject(`/events/stream${query}`), 'invalid_query')
-  checkProblem(t, await app.inject('/events/stream?after=x'), 'invalid_cursor')
+  for (const query of ['?nope=1', '?event_type=x', '?user_id=', '?subscribe=false']) checkProblem(t, await app.inject(`/events/stream${query}`), 'invalid_query')
+  for (const query of ['?after=x', '?lastEventId=x', '?after=earliest&lastEventId=x']) checkProblem(t, await app.inject(`/events/stream${query}`), 'invalid_cursor')
   for (const id of ['x', '__proto__', 'x'.repeat(600), '\u00e9']) {
     checkProblem(t, await app.inject({ url: '/events/stream', headers: { 'last-event-id': id } }), 'invalid_cursor')
   }
@@ -120,6 +127,34 @@ t.test('HEAD says what a stream would be, and ends', async (t) => {
   const raw = new RawClient(t, port)
   await raw.send(request('HEAD /events/stream'))
   t.equal((await raw.answer())?.status, 200)
+  t.equal((await app.inject({ method: 'HEAD', url: '/events/stream?after=x' })).statusCode, 400)
+  const full = await startApp(t, { MAX_SUBSCRIBERS: '1' })
+  for (let i = 0; i < 3; i++) t.equal((await full.inject({ method: 'HEAD', url: '/events/stream' })).statusCode, 200, 'it keeps no place')
+  full.live.reserve()
+  t.equal((await full.inject({ method: 'HEAD', url: '/events/stream' })).statusCode, 503)
+})
+
+t.test('a stream begins with what its reader needs, and nothing else', async (t) => {
+  const { app, port } = await startServer(t)
+  const events = anyEvents(2)
+  await post(app, events)
+  const first = (await app.store.read((await app.store.locate('earliest')).cursor, {}, { events: 1, bytes: 1 })).cursor
+  const { cursor } = await app.store.locate()
+  const beginningOf = async (query: string, headers = {}) => {
+    const raw = new RawClient(t, port)
+    await raw.send(request(`GET /events/stream${query}`, headers))
+    const text = await raw.until(/\n\n/)
+    return text.slice(text.indexOf('retry:')).replace(/\r\n[0-9a-f]+\r\n/g, '')
+  }
+  t.match(await beginningOf(''), new RegExp(`^retry: \\d+\\nid: ${cursor}\\n\\n`), 'a cursor where there was none')
+  t.match(await beginningOf('?after='), new RegExp(`^retry: \\d+\\nid: ${cursor}\\n\\n`), 'an empty one is none')
+  t.match(await beginningOf(`?after=${first}`), new RegExp(`^retry: \\d+\\ndata: .*\\nid: ${cursor}\\n\\n`), 'no message but events, and the id comes last')
+  t.match(await beginningOf('?after=0123456789ab.2'), new RegExp(`^retry: \\d+\\nevent: gap\\ndata: .*\\nid: ${cursor}\\n\\n`))
+  t.match(await beginningOf('', { 'last-event-id': first, 'user-agent': 'x' }), /^retry: \d+\ndata: /)
+  t.match(await beginningOf('', { 'last-event-id': first }), /^retry: \d+\nevent: resumed\n\n/, 'an end for the message that was cut off')
+  const times = await Promise.all(Array.from({ length: 20 }, async () => Number(/\d+/.exec(await beginningOf(''))![0])))
+  t.ok(times.every((time) => time >= 2000 && time <= 3000), String(times))
+  t.ok(new Set(times).size > 5, 'not all come back at once')
 })
 
 t.test('keys and origins', async (t) => {
@@ -219,7 +254,7 @@ t.test('HTTP/1.0 and pipelining do no harm', async (t) => {
     })
     call.on('error', reject)
   })
-  t.match(body, /^retry: \d+\nid: /)
+  t.match(body, /^retry: \d+\ndata: /)
   const raw = new RawClient(t, port)
   await raw.send(`GET /events/stream?after=earliest HTTP/1.0\r\nhost: test\r\n\r\n${request('GET /health')}`)
   t.match(await raw.answer(), { status: 200, headers: { connection: 'close' } })
