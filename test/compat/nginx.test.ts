@@ -1,0 +1,100 @@
+/** The service behind a real nginx, as it comes and with the settings of docs/access.md. [CORS-3] */
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import { connect, createServer, type AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { createLogger } from '../../src/logger.ts'
+import { anEvent, LogLines, startServer } from '../harness.ts'
+import { LiveClient } from '../live/clients.ts'
+
+const skip = spawnSync('nginx', ['-v']).error === undefined ? false : 'there is no nginx'
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+/** Starts nginx in front of a port; resolves with its own port when it listens. */
+async function startNginx(t: Test, upstream: number, headers: readonly string[]): Promise<number> {
+  const directory = t.testdir({})
+  const port = await freePort()
+  writeFileSync(join(directory, 'nginx.conf'), `
+    daemon off; worker_processes 1; user root; pid ${directory}/pid; error_log stderr;
+    events {}
+    http {
+      access_log off;
+      client_body_temp_path ${directory}/body; proxy_temp_path ${directory}/proxy;
+      fastcgi_temp_path ${directory}/f; uwsgi_temp_path ${directory}/u; scgi_temp_path ${directory}/s;
+      map $http_upgrade $connection_upgrade { default upgrade; '' ''; }
+      server {
+        listen 127.0.0.1:${port};
+        location / {
+          proxy_pass http://127.0.0.1:${upstream};
+          ${headers.map((header) => `${header};`).join('\n          ')}
+        }
+      }
+    }`)
+  const nginx = spawn('nginx', ['-c', join(directory, 'nginx.conf'), '-p', directory, '-e', 'stderr'], { stdio: ['ignore', 'ignore', 'pipe'] })
+  let complaints = ''
+  nginx.stderr.on('data', (text) => { complaints += text })
+  const ended = once(nginx, 'close')
+  t.teardown(async () => {
+    nginx.kill('SIGTERM')
+    await ended
+  })
+  for (;;) {
+    if (nginx.exitCode !== null) throw new Error(complaints)
+    const isListening = await new Promise<boolean>((resolve) => {
+      const socket = connect({ port, host: '127.0.0.1' }, () => { socket.destroy(); resolve(true) }).on('error', () => resolve(false))
+    })
+    if (isListening) return port
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}
+
+const SETUPS: readonly { name: string, headers: readonly string[] }[] = [
+  { name: 'nginx as it comes, which rewrites Host', headers: [] },
+  { name: '`Host $host`, which has no port', headers: ['proxy_set_header Host $host'] }
+]
+
+const FORWARDED = [
+  'proxy_set_header X-Forwarded-Host $http_host', 'proxy_set_header X-Forwarded-Proto $scheme', 'proxy_set_header X-Forwarded-For $remote_addr',
+  'proxy_http_version 1.1', 'proxy_set_header Upgrade $http_upgrade', 'proxy_set_header Connection $connection_upgrade', 'proxy_buffering off'
+]
+
+for (const { name, headers } of SETUPS) {
+  t.test(name, { skip, timeout: 60_000 }, async (t) => {
+    const log = new LogLines()
+    const trusting = await startServer(t, { TRUST_PROXY: 'loopback' }, { logger: await createLogger('info', log) })
+    const plain = await startServer(t)
+    const ports = {
+      trusting: await startNginx(t, trusting.port, [...headers, ...FORWARDED]),
+      silent: await startNginx(t, trusting.port, headers),
+      plain: await startNginx(t, plain.port, [...headers, ...FORWARDED])
+    }
+    const send = async (port: number, origin: string) => {
+      const answer = await fetch(`http://127.0.0.1:${port}/events`, {
+        method: 'POST', body: JSON.stringify(anEvent()), headers: { 'content-type': 'text/plain', origin, 'user-agent': 'page' }
+      })
+      const { code, detail } = await answer.json() as { code?: string, detail?: string }
+      return { status: answer.status, code, detail }
+    }
+
+    t.match(await send(ports.trusting, `http://127.0.0.1:${ports.trusting}`), { status: 200 }, 'the service\'s own page')
+    t.match(await send(ports.trusting, `https://127.0.0.1:${ports.trusting}`), { status: 403 }, 'the scheme is the one that nginx says')
+    t.match(await send(ports.trusting, 'https://evil.example'), { status: 403, code: 'origin_not_allowed' })
+    t.match(await send(ports.silent, `http://127.0.0.1:${ports.silent}`), { status: 403, code: 'origin_not_allowed', detail: /TRUST_PROXY/ }, 'nginx does not say which host was asked')
+    t.match(await send(ports.plain, `http://127.0.0.1:${ports.plain}`), { status: 403, code: 'origin_not_allowed', detail: /TRUST_PROXY/ }, 'nobody\'s headers count without the setting')
+
+    const client = await LiveClient.open(t, ports.trusting, '', { headers: { origin: `http://127.0.0.1:${ports.trusting}` } })
+    await client.next('welcome')
+    await client.close()
+    t.match(log.lines.find((line) => line.user_agent === 'page'), { address: '127.0.0.1', status: 200 })
+  })
+}
