@@ -28,6 +28,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/events/rejections": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read what was refused
+         * @description The newest refusals of events and requests, newest first: why, where in the event, and by which key and origin it was sent, never what was in it. At most 1,000, of each code 100. Beacons and shippers do not see answers; here their mistakes can be found.
+         */
+        get: operations["listRejections"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/analytics/summary": {
         parameters: {
             query?: never;
@@ -137,7 +157,7 @@ export interface paths {
         };
         /**
          * See how the service is
-         * @description What the store holds and how far back it remembers. `degraded` while counts are not exact.
+         * @description What the store holds and how far back it remembers. `degraded` while counts are not exact, or the clock is not right.
          */
         get: operations["getHealth"];
         put?: never;
@@ -233,6 +253,7 @@ export interface paths {
          *     | `unauthorized` | 401 | A key is needed |
          *     | `forbidden` | 403 | The key does not allow this |
          *     | `origin_not_allowed` | 403 | This origin is not allowed |
+         *     | `host_not_allowed` | 403 | This host is not allowed |
          *     | `not_found` | 404 | There is nothing here |
          *     | `method_not_allowed` | 405 | The method does not fit this address |
          *     | `request_timeout` | 408 | The request took too long to arrive |
@@ -246,12 +267,14 @@ export interface paths {
          *     | `too_many_requests` | 429 | Too many requests |
          *     | `headers_too_large` | 431 | The headers are too long |
          *     | `internal_error` | 500 | Something went wrong here |
+         *     | `not_implemented` | 501 | This part of HTTP is not served here |
          *     | `all_unavailable` | 503 | No event could be taken now |
          *     | `storage_unavailable` | 503 | The storage cannot answer now |
          *     | `overloaded` | 503 | Too much is being sent at the same time |
          *     | `too_many_subscribers` | 503 | No more subscribers can be served |
          *     | `not_ready` | 503 | The service is not ready |
          *     | `stopping` | 503 | The service is stopping |
+         *     | `http_version_not_supported` | 505 | This version of HTTP is not served here |
          *
          *     | code of an event | meaning |
          *     |---|---|
@@ -272,6 +295,7 @@ export interface paths {
          *     | `user_capacity` | No more users can be known just now; send the event again later, with the same id. |
          *     | `storage_full` | The storage is full; send the event again later, with the same id. |
          *     | `storage_unavailable` | The storage cannot be reached; send the event again, with the same id. |
+         *     | `clock_unsettled` | The clock of the service has leapt, and whether the event is of this time is known within about a minute; send it again after `Retry-After`, with the same id. |
          */
         get: operations["getProblem"];
         put?: never;
@@ -398,7 +422,7 @@ export interface components {
              * @description What was wrong, for programs.
              * @enum {string}
              */
-            code: "invalid_json" | "invalid_event" | "missing_field" | "unknown_field" | "invalid_event_id" | "invalid_user_id" | "invalid_event_type" | "invalid_timestamp" | "timestamp_in_future" | "invalid_properties" | "number_not_finite" | "forbidden_key" | "nesting_too_deep" | "event_too_large" | "user_capacity" | "storage_full" | "storage_unavailable";
+            code: "invalid_json" | "invalid_event" | "missing_field" | "unknown_field" | "invalid_event_id" | "invalid_user_id" | "invalid_event_type" | "invalid_timestamp" | "timestamp_in_future" | "invalid_properties" | "number_not_finite" | "forbidden_key" | "nesting_too_deep" | "event_too_large" | "user_capacity" | "storage_full" | "storage_unavailable" | "clock_unsettled";
             /** @description JSON Pointer (RFC 6901) to the field within the event; empty for the whole event. */
             pointer: string;
             /** @description What was wrong, for people. */
@@ -804,6 +828,84 @@ export interface components {
             has_more: boolean;
         };
         /**
+         * Rejection
+         * @description An event or a request that was refused. Never what was in it.
+         * @example {
+         *       "time": "2026-11-23T14:05:09.120Z",
+         *       "status": 422,
+         *       "code": "invalid_timestamp",
+         *       "pointer": "/timestamp",
+         *       "event_id": "019ab10e-4250-7aa4-b3f1-7c6d5e4f3a03",
+         *       "key": "shop",
+         *       "origin": "https://shop.example"
+         *     }
+         */
+        Rejection: {
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC.
+             */
+            time: string;
+            /** @description The HTTP status of the problem; of an event, that of its code: 422 rejected, 503 unavailable. */
+            status: number;
+            /** @description The code of the problem, or of the entry of `errors`. */
+            code: string;
+            /** @description Of an event: JSON Pointer to the field that was wrong, empty for the whole event; cut if it is longer. */
+            pointer?: string;
+            /** @description Of an event: its id, where it had a valid one. */
+            event_id?: string;
+            /** @description The key that was used, by its name, else by its list and place, such as `write#2`; absent without a known one. */
+            key?: string;
+            /** @description The `Origin` of the page that sent it; cut if it is longer. */
+            origin?: string;
+        };
+        /**
+         * RejectionList
+         * @description What was refused lately, at most 1,000 in 1 MiB and 100 of each code.
+         * @example {
+         *       "rejections": [
+         *         {
+         *           "time": "2026-11-23T14:05:09.120Z",
+         *           "status": 403,
+         *           "code": "origin_not_allowed",
+         *           "origin": "https://blog.example"
+         *         },
+         *         {
+         *           "time": "2026-11-23T14:05:09.120Z",
+         *           "status": 422,
+         *           "code": "invalid_timestamp",
+         *           "pointer": "/timestamp",
+         *           "event_id": "019ab10e-4250-7aa4-b3f1-7c6d5e4f3a03",
+         *           "key": "shop",
+         *           "origin": "https://shop.example"
+         *         }
+         *       ]
+         *     }
+         */
+        RejectionList: {
+            /** @description The newest first. */
+            rejections: components["schemas"]["Rejection"][];
+        };
+        /**
+         * StoreClock
+         * @example {
+         *       "difference_seconds": 0,
+         *       "unsettled_seconds": 0,
+         *       "right": true,
+         *       "detail": null
+         *     }
+         */
+        StoreClock: {
+            /** @description What the wall clock is ahead of the time that events are counted by; negative if it is behind. */
+            difference_seconds: number;
+            /** @description Seconds until a leap of the wall clock will be believed if it stays; 0 while there is none. */
+            unsettled_seconds: number;
+            /** @description False while the difference is more than a minute. */
+            right: boolean;
+            /** @description What that means and what mends it; null while it is right. */
+            detail: string | null;
+        };
+        /**
          * StoreHealth
          * @example {
          *       "kind": "memory",
@@ -816,7 +918,13 @@ export interface components {
          *       "log_bytes": 1050240,
          *       "log_capacity_bytes": 268435456,
          *       "events_retained": 12,
-         *       "oldest_retained": "2026-11-23T13:11:42.006Z"
+         *       "oldest_retained": "2026-11-23T13:11:42.006Z",
+         *       "clock": {
+         *         "difference_seconds": 0,
+         *         "unsettled_seconds": 0,
+         *         "right": true,
+         *         "detail": null
+         *       }
          *     }
          */
         StoreHealth: {
@@ -845,6 +953,7 @@ export interface components {
             events_retained: number;
             /** @description When the oldest event in the log arrived; null if it is empty. */
             oldest_retained: string | null;
+            clock?: components["schemas"]["StoreClock"];
         };
         /**
          * Health
@@ -864,13 +973,19 @@ export interface components {
          *         "log_bytes": 1050240,
          *         "log_capacity_bytes": 268435456,
          *         "events_retained": 12,
-         *         "oldest_retained": "2026-11-23T13:11:42.006Z"
+         *         "oldest_retained": "2026-11-23T13:11:42.006Z",
+         *         "clock": {
+         *           "difference_seconds": 0,
+         *           "unsettled_seconds": 0,
+         *           "right": true,
+         *           "detail": null
+         *         }
          *       }
          *     }
          */
         Health: {
             /**
-             * @description `degraded` while counts are not exact.
+             * @description `degraded` while counts are not exact, or the clock is not right.
              * @enum {string}
              */
             status: "ok" | "degraded";
@@ -965,7 +1080,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The key or the origin is not allowed. */
+            /** @description The key, the origin or the host is not allowed. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -997,6 +1112,25 @@ export interface operations {
                      *       "status": 410,
                      *       "code": "cursor_lost",
                      *       "detail": "the events after this cursor are no longer retained; start again from `earliest` or without a cursor",
+                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The line and the headers of the request are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/headers_too_large",
+                     *       "title": "The headers are too long",
+                     *       "status": 431,
+                     *       "code": "headers_too_large",
+                     *       "detail": "the line and the headers of a request may have at most 64 KiB",
                      *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
                      *     }
                      */
@@ -1138,7 +1272,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The key or the origin is not allowed. */
+            /** @description The key, the origin or the host is not allowed. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1269,6 +1403,25 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The line and the headers of the request are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/headers_too_large",
+                     *       "title": "The headers are too long",
+                     *       "status": 431,
+                     *       "code": "headers_too_large",
+                     *       "detail": "the line and the headers of a request may have at most 64 KiB",
+                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The service failed; its log says more. */
             500: {
                 headers: {
@@ -1322,6 +1475,142 @@ export interface operations {
                      *     }
                      */
                     "application/problem+json": components["schemas"]["ReceiptProblem"];
+                };
+            };
+        };
+    };
+    listRejections: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The refusals. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RejectionList"];
+                };
+            };
+            /** @description The query is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/invalid_query",
+                     *       "title": "The query string is not valid",
+                     *       "status": 400,
+                     *       "code": "invalid_query",
+                     *       "detail": "`limit` must be <= 1000",
+                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A key is needed, or the key is not known. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/unauthorized",
+                     *       "title": "A key is needed",
+                     *       "status": 401,
+                     *       "code": "unauthorized",
+                     *       "detail": "this key is not known",
+                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key, the origin or the host is not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/forbidden",
+                     *       "title": "The key does not allow this",
+                     *       "status": 403,
+                     *       "code": "forbidden",
+                     *       "detail": "this needs another key, and this key is for something else",
+                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The line and the headers of the request are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/headers_too_large",
+                     *       "title": "The headers are too long",
+                     *       "status": 431,
+                     *       "code": "headers_too_large",
+                     *       "detail": "the line and the headers of a request may have at most 64 KiB",
+                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service failed; its log says more. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/internal_error",
+                     *       "title": "Something went wrong here",
+                     *       "status": 500,
+                     *       "code": "internal_error",
+                     *       "detail": "the service failed; its log says more under this request_id",
+                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service is stopping, or its storage cannot answer. */
+            503: {
+                headers: {
+                    /** @description Seconds after which to send the request again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/stopping",
+                     *       "title": "The service is stopping",
+                     *       "status": 503,
+                     *       "code": "stopping",
+                     *       "detail": "send the request again, it goes to another instance or to the next start",
+                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1385,7 +1674,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The key or the origin is not allowed. */
+            /** @description The key, the origin or the host is not allowed. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1398,6 +1687,25 @@ export interface operations {
                      *       "status": 403,
                      *       "code": "forbidden",
                      *       "detail": "this needs another key, and this key is for something else",
+                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The line and the headers of the request are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/headers_too_large",
+                     *       "title": "The headers are too long",
+                     *       "status": 431,
+                     *       "code": "headers_too_large",
+                     *       "detail": "the line and the headers of a request may have at most 64 KiB",
                      *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
                      *     }
                      */
@@ -1509,7 +1817,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The key or the origin is not allowed. */
+            /** @description The key, the origin or the host is not allowed. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1522,6 +1830,25 @@ export interface operations {
                      *       "status": 403,
                      *       "code": "forbidden",
                      *       "detail": "this needs another key, and this key is for something else",
+                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The line and the headers of the request are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/headers_too_large",
+                     *       "title": "The headers are too long",
+                     *       "status": 431,
+                     *       "code": "headers_too_large",
+                     *       "detail": "the line and the headers of a request may have at most 64 KiB",
                      *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
                      *     }
                      */
@@ -1631,7 +1958,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The key or the origin is not allowed. */
+            /** @description The key, the origin or the host is not allowed. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1644,6 +1971,25 @@ export interface operations {
                      *       "status": 403,
                      *       "code": "forbidden",
                      *       "detail": "this needs another key, and this key is for something else",
+                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The line and the headers of the request are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/headers_too_large",
+                     *       "title": "The headers are too long",
+                     *       "status": 431,
+                     *       "code": "headers_too_large",
+                     *       "detail": "the line and the headers of a request may have at most 64 KiB",
                      *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
                      *     }
                      */
@@ -1764,7 +2110,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The key or the origin is not allowed. */
+            /** @description The key, the origin or the host is not allowed. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1777,6 +2123,25 @@ export interface operations {
                      *       "status": 403,
                      *       "code": "forbidden",
                      *       "detail": "this needs another key, and this key is for something else",
+                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The line and the headers of the request are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/headers_too_large",
+                     *       "title": "The headers are too long",
+                     *       "status": 431,
+                     *       "code": "headers_too_large",
+                     *       "detail": "the line and the headers of a request may have at most 64 KiB",
                      *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
                      *     }
                      */
@@ -1888,7 +2253,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The key or the origin is not allowed. */
+            /** @description The key, the origin or the host is not allowed. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1920,6 +2285,25 @@ export interface operations {
                      *       "status": 426,
                      *       "code": "upgrade_required",
                      *       "detail": "open a WebSocket here, or use `GET /events/stream`",
+                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The line and the headers of the request are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/headers_too_large",
+                     *       "title": "The headers are too long",
+                     *       "status": 431,
+                     *       "code": "headers_too_large",
+                     *       "detail": "the line and the headers of a request may have at most 64 KiB",
                      *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
                      *     }
                      */
@@ -1986,7 +2370,7 @@ export interface operations {
                     "application/json": components["schemas"]["Health"];
                 };
             };
-            /** @description The query is not valid. */
+            /** @description The request is not valid. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1999,6 +2383,44 @@ export interface operations {
                      *       "status": 400,
                      *       "code": "invalid_query",
                      *       "detail": "`limit` must be <= 1000",
+                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The host is not one of this service. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/forbidden",
+                     *       "title": "The key does not allow this",
+                     *       "status": 403,
+                     *       "code": "forbidden",
+                     *       "detail": "this needs another key, and this key is for something else",
+                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The line and the headers of the request are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/headers_too_large",
+                     *       "title": "The headers are too long",
+                     *       "status": 431,
+                     *       "code": "headers_too_large",
+                     *       "detail": "the line and the headers of a request may have at most 64 KiB",
                      *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
                      *     }
                      */
@@ -2065,7 +2487,7 @@ export interface operations {
                     "application/json": components["schemas"]["Liveness"];
                 };
             };
-            /** @description The query is not valid. */
+            /** @description The request is not valid. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2078,6 +2500,44 @@ export interface operations {
                      *       "status": 400,
                      *       "code": "invalid_query",
                      *       "detail": "`limit` must be <= 1000",
+                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The host is not one of this service. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/forbidden",
+                     *       "title": "The key does not allow this",
+                     *       "status": 403,
+                     *       "code": "forbidden",
+                     *       "detail": "this needs another key, and this key is for something else",
+                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The line and the headers of the request are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/headers_too_large",
+                     *       "title": "The headers are too long",
+                     *       "status": 431,
+                     *       "code": "headers_too_large",
+                     *       "detail": "the line and the headers of a request may have at most 64 KiB",
                      *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
                      *     }
                      */
@@ -2144,7 +2604,7 @@ export interface operations {
                     "application/json": components["schemas"]["Liveness"];
                 };
             };
-            /** @description The query is not valid. */
+            /** @description The request is not valid. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2157,6 +2617,44 @@ export interface operations {
                      *       "status": 400,
                      *       "code": "invalid_query",
                      *       "detail": "`limit` must be <= 1000",
+                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The host is not one of this service. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/forbidden",
+                     *       "title": "The key does not allow this",
+                     *       "status": 403,
+                     *       "code": "forbidden",
+                     *       "detail": "this needs another key, and this key is for something else",
+                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The line and the headers of the request are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/headers_too_large",
+                     *       "title": "The headers are too long",
+                     *       "status": 431,
+                     *       "code": "headers_too_large",
+                     *       "detail": "the line and the headers of a request may have at most 64 KiB",
                      *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
                      *     }
                      */
@@ -2229,7 +2727,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The query is not valid. */
+            /** @description The request is not valid. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2267,7 +2765,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The key or the origin is not allowed. */
+            /** @description The key, the origin or the host is not allowed. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2280,6 +2778,25 @@ export interface operations {
                      *       "status": 403,
                      *       "code": "forbidden",
                      *       "detail": "this needs another key, and this key is for something else",
+                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The line and the headers of the request are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/headers_too_large",
+                     *       "title": "The headers are too long",
+                     *       "status": 431,
+                     *       "code": "headers_too_large",
+                     *       "detail": "the line and the headers of a request may have at most 64 KiB",
                      *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
                      *     }
                      */
@@ -2371,6 +2888,25 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The host is not one of this service. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/forbidden",
+                     *       "title": "The key does not allow this",
+                     *       "status": 403,
+                     *       "code": "forbidden",
+                     *       "detail": "this needs another key, and this key is for something else",
+                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description There is no such code. */
             404: {
                 headers: {
@@ -2384,6 +2920,25 @@ export interface operations {
                      *       "status": 404,
                      *       "code": "not_found",
                      *       "detail": "there is no problem of this code",
+                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The line and the headers of the request are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/headers_too_large",
+                     *       "title": "The headers are too long",
+                     *       "status": 431,
+                     *       "code": "headers_too_large",
+                     *       "detail": "the line and the headers of a request may have at most 64 KiB",
                      *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
                      *     }
                      */

@@ -5,7 +5,7 @@
 import type { Static } from '@sinclair/typebox'
 import type { Summary, TimeSeries, UserCount, UserCounts } from './analytics.ts'
 import { EVENT_TYPES, type Event, type EventType } from './event.ts'
-import type { Health, Liveness, StoreHealth } from './health.ts'
+import type { Health, Liveness, StoreClock, StoreHealth } from './health.ts'
 import type {
   AckFrame, ErrorFrame, EventsFrame, GapFrame, PublishFrame, SubscribedFrame, SubscribeFrame, SummaryFrame, UnsubscribeFrame, UnwatchFrame,
   WatchFrame, WelcomeFrame
@@ -13,6 +13,7 @@ import type {
 import type { EventPage } from './page.ts'
 import type { Problem, ProblemKind, ReceiptProblem } from './problem.ts'
 import type { EventError, Receipt } from './receipt.ts'
+import type { Rejection, RejectionList } from './rejection.ts'
 
 /** The moment at which the examples of the committed documents happen. */
 const EXAMPLE_TIME = '2026-11-23T14:05:09.120Z'
@@ -96,6 +97,8 @@ const summary: Summary = {
 
 const userCount: UserCount = { user_id: 'user-42', total_events: 9, last_seen: EXAMPLE_TIME }
 
+const storeClock: StoreClock = { difference_seconds: 0, unsettled_seconds: 0, right: true, detail: null }
+
 const store: StoreHealth = {
   kind: 'memory',
   ids: 12,
@@ -107,7 +110,18 @@ const store: StoreHealth = {
   log_bytes: 1_050_240,
   log_capacity_bytes: 268_435_456,
   events_retained: 12,
-  oldest_retained: '2026-11-23T13:11:42.006Z'
+  oldest_retained: '2026-11-23T13:11:42.006Z',
+  clock: storeClock
+}
+
+const rejection: Rejection = {
+  time: EXAMPLE_TIME,
+  status: 422,
+  code: eventError.code,
+  pointer: eventError.pointer,
+  event_id: EXAMPLE_IDS[2],
+  key: 'shop',
+  origin: 'https://shop.example'
 }
 
 interface Examples {
@@ -123,7 +137,10 @@ interface Examples {
   UserCounts: UserCounts
   TimeSeries: TimeSeries
   EventPage: EventPage
+  Rejection: Rejection
+  RejectionList: RejectionList
   StoreHealth: StoreHealth
+  StoreClock: StoreClock
   Health: Health
   Liveness: Static<typeof Liveness>
   WelcomeFrame: Static<typeof WelcomeFrame>
@@ -180,7 +197,10 @@ export const EXAMPLES: Readonly<Examples> = {
     ]
   },
   EventPage: { events, cursor, has_more: false },
+  Rejection: rejection,
+  RejectionList: { rejections: [{ time: EXAMPLE_TIME, status: 403, code: 'origin_not_allowed', origin: 'https://blog.example' }, rejection] },
   StoreHealth: store,
+  StoreClock: storeClock,
   Health: { status: 'ok', version: '0.1.0', uptime_seconds: 3600, subscribers: 1, store },
   Liveness: { status: 'ok' },
   WelcomeFrame: { type: 'welcome', cursor: earlierCursor, heartbeat_seconds: 25 },

@@ -12,7 +12,7 @@ import { receiptFields } from './receipt.ts'
 /** What may be wrong with a client frame. The connection stays usable after any of them. */
 export const FRAME_ERROR_CODES = [
   'invalid_json', 'nesting_too_deep', 'invalid_frame', 'unknown_type', 'invalid_cursor', 'no_events', 'too_many_events', 'forbidden',
-  'storage_unavailable', 'internal_error'
+  'too_many_requests', 'storage_unavailable', 'internal_error'
 ] as const
 
 /** Why a stretch of events was not delivered. */

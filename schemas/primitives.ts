@@ -2,7 +2,7 @@
  * The small building blocks that every contract shares: closed string sets, references to named schemas, and the
  * formats of ids, instants and cursors. Nothing here knows what an event is.
  */
-import { Type, type Static, type TSchema, type TUnsafe } from '@sinclair/typebox'
+import { Type, type Static, type TObject, type TSchema, type TUnsafe } from '@sinclair/typebox'
 
 /** A closed set of strings: one clear message from the validator, a true enum in every generated client. */
 export function StringEnum<const T extends readonly string[]>(values: T, options: object = {}): TUnsafe<T[number]> {
@@ -13,6 +13,17 @@ export function StringEnum<const T extends readonly string[]>(values: T, options
 export function ref<T extends TSchema>(schema: T): TUnsafe<Static<T>> {
   if (schema.$id === undefined) throw new TypeError('only a schema with an $id can be referenced')
   return Type.Unsafe<Static<T>>({ $ref: `${schema.$id}#` })
+}
+
+/** Decimal digits and nothing else, so that no reader takes one number for another. */
+const PLAIN_DECIMAL = /^(?:0|-?[1-9][0-9]*)$/
+
+/** Names of the whole numbers among these texts, of a query string or of settings, that are not written in plain decimal. */
+export function findNotDecimal({ properties }: TObject, texts: Readonly<Record<string, unknown>>): string[] {
+  return Object.keys(properties).filter((name) => {
+    const text = texts[name]
+    return properties[name].type === 'integer' && typeof text === 'string' && !PLAIN_DECIMAL.test(text)
+  })
 }
 
 /** A UUID in its 36-character text form; answers always carry it in lower case. */

@@ -13,7 +13,7 @@ export const REJECTION_CODES = [
 ] as const
 
 /** Why one event could not be taken now: it may be sent again, with the same id. */
-export const UNAVAILABLE_CODES = ['user_capacity', 'storage_full', 'storage_unavailable'] as const
+export const UNAVAILABLE_CODES = ['user_capacity', 'storage_full', 'storage_unavailable', 'clock_unsettled'] as const
 
 export type RejectionCode = (typeof REJECTION_CODES)[number]
 export type UnavailableCode = (typeof UNAVAILABLE_CODES)[number]

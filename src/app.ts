@@ -2,30 +2,39 @@
  * The application: everything it is made of, in the order in which it is put together. Tests build the very same one
  * and hand in a clock, a logger or shorter timeouts.
  */
-import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyPluginCallback } from 'fastify'
 import type { Backend, Clock } from './backends/backend.ts'
 import type { LiveTimes } from './live/hub.ts'
 import { RequestLog } from './logger.ts'
 import backend from './plugins/backend.ts'
+import clientErrors, { MAX_HEADER_BYTES } from './plugins/client-errors.ts'
 import docs from './plugins/docs.ts'
-import drain from './plugins/drain.ts'
+import gracefulShutdown from './plugins/graceful-shutdown.ts'
 import headers, { requestId } from './plugins/headers.ts'
+import hosts from './plugins/hosts.ts'
 import ingest from './plugins/ingest.ts'
 import keys from './plugins/keys.ts'
 import livePlugin, { isHandshake } from './plugins/live.ts'
+import lingeringClose, { type LingerTimes } from './plugins/lingering-close.ts'
+import liveMetrics from './plugins/live-metrics.ts'
 import metrics from './plugins/metrics.ts'
 import origins from './plugins/origins.ts'
+import pipelining from './plugins/pipelining.ts'
 import problems, { answerFrameworkError } from './plugins/problems.ts'
+import proxies, { addressTest } from './plugins/proxies.ts'
 import rateLimit from './plugins/rate-limit.ts'
+import rejections from './plugins/rejections.ts'
+import requestSyntax from './plugins/request-syntax.ts'
 import schemas from './plugins/schemas.ts'
 import settingsPlugin from './plugins/settings.ts'
-import sockets from './plugins/sockets.ts'
+import storeMetrics from './plugins/store-metrics.ts'
 import analytics from './routes/analytics.ts'
 import events from './routes/events.ts'
 import health from './routes/health.ts'
 import live from './routes/live.ts'
 import metricsPage from './routes/metrics.ts'
 import problemPages from './routes/problems.ts'
+import rejectionList from './routes/rejections.ts'
 import stream from './routes/stream.ts'
 import type { Settings } from './settings.ts'
 
@@ -40,10 +49,70 @@ export interface Overrides {
   liveTimes?: Partial<LiveTimes>
   /** Milliseconds in which a whole request must have arrived. */
   requestTimeout?: number
+  /** How long connections that close may take, in a hurry. */
+  lingerTimes?: Partial<LingerTimes>
+  /** Puts the parts into another order. */
+  arrange?: (parts: readonly Part[]) => readonly Part[]
 }
 
 /** Milliseconds in which a whole request must have arrived, else it is answered with 408. */
 const REQUEST_TIMEOUT = 30_000
+
+/** One plugin or group of routes, and what it is given. It says itself which others it needs. */
+export interface Part {
+  plugin: FastifyPluginCallback
+  options: object
+}
+
+/** What it is given has the type that the plugin asks for. */
+function part<Options extends object>(plugin: FastifyPluginCallback<Options>, options: Options = {} as Options): Part {
+  return { plugin: plugin as FastifyPluginCallback, options }
+}
+
+/** The table of contents. A part may stand anywhere after those that it depends on; Fastify refuses any other order. */
+function partsOf(settings: Settings, overrides: Overrides): Part[] {
+  return [
+    // What every answer needs
+    part(settingsPlugin, { settings }),
+    part(proxies),
+    part(headers),
+    part(rejections, overrides),
+    part(problems),
+    part(schemas),
+    part(requestSyntax),
+
+    // Who may do what; of a route, each is asked before those above it
+    part(keys),
+    part(rateLimit, overrides),
+    part(origins),
+
+    // Connections
+    part(pipelining),
+    part(lingeringClose, overrides),
+    part(clientErrors),
+    part(gracefulShutdown),
+
+    // The core
+    part(metrics),
+    part(backend, overrides),
+    part(ingest),
+    part(livePlugin, overrides),
+    part(hosts),
+    part(storeMetrics),
+    part(liveMetrics),
+
+    // What can be asked
+    part(docs),
+    part(events),
+    part(rejectionList),
+    part(analytics),
+    part(stream),
+    part(live),
+    part(health),
+    part(metricsPage),
+    part(problemPages)
+  ]
+}
 
 /** Puts the application together, ready to listen or to be injected into. */
 export async function buildApp(settings: Settings, overrides: Overrides = {}): Promise<FastifyInstance> {
@@ -52,9 +121,11 @@ export async function buildApp(settings: Settings, overrides: Overrides = {}): P
     loggerInstance: overrides.logger,
     logController: new RequestLog(),
     genReqId: requestId,
+    trustProxy: settings.TRUST_PROXY.length > 0 && addressTest(settings.TRUST_PROXY),
     frameworkErrors: answerFrameworkError,
-    return503OnClosing: false, // plugins/drain answers with a problem instead
+    return503OnClosing: false, // plugins/graceful-shutdown answers with a problem instead
     forceCloseConnections: 'idle',
+    routerOptions: { ignoreTrailingSlash: true },
     bodyLimit: settings.MAX_BODY_BYTES,
     requestTimeout,
     connectionTimeout: 120_000, // longer than any heartbeat; ends peers that take nothing
@@ -64,38 +135,12 @@ export async function buildApp(settings: Settings, overrides: Overrides = {}): P
       requestTimeout,
       headersTimeout: Math.min(requestTimeout, 10_000),
       connectionsCheckingInterval: Math.min(requestTimeout / 4, 1_000),
-      requireHostHeader: false // plugins/sockets answers with a problem instead
+      maxHeaderSize: MAX_HEADER_BYTES,
+      requireHostHeader: false // plugins/request-syntax answers with a problem instead
     }
   })
 
-  // What every answer needs
-  await app.register(settingsPlugin, { settings })
-  await app.register(sockets)
-  await app.register(headers)
-  await app.register(problems)
-  await app.register(drain)
-  await app.register(schemas)
-
-  // Who may do what
-  await app.register(origins)
-  await app.register(keys)
-  await app.register(rateLimit)
-
-  // The core
-  await app.register(backend, overrides)
-  await app.register(ingest)
-  await app.register(metrics)
-  await app.register(livePlugin, overrides)
-
-  // What can be asked
-  await app.register(docs) // first, because it describes the routes that follow
-  await app.register(events)
-  await app.register(analytics)
-  await app.register(stream)
-  await app.register(live)
-  await app.register(health)
-  await app.register(metricsPage)
-  await app.register(problemPages)
-
+  const parts = partsOf(settings, overrides)
+  for (const { plugin, options } of overrides.arrange?.(parts) ?? parts) await app.register(plugin, options)
   return app
 }

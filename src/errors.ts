@@ -17,6 +17,7 @@ export const PROBLEMS = {
   unauthorized: { status: 401, title: 'A key is needed' },
   forbidden: { status: 403, title: 'The key does not allow this' },
   origin_not_allowed: { status: 403, title: 'This origin is not allowed' },
+  host_not_allowed: { status: 403, title: 'This host is not allowed' },
   not_found: { status: 404, title: 'There is nothing here' },
   method_not_allowed: { status: 405, title: 'The method does not fit this address' },
   request_timeout: { status: 408, title: 'The request took too long to arrive' },
@@ -30,12 +31,14 @@ export const PROBLEMS = {
   too_many_requests: { status: 429, title: 'Too many requests' },
   headers_too_large: { status: 431, title: 'The headers are too long' },
   internal_error: { status: 500, title: 'Something went wrong here' },
+  not_implemented: { status: 501, title: 'This part of HTTP is not served here' },
   all_unavailable: { status: 503, title: 'No event could be taken now' },
   storage_unavailable: { status: 503, title: 'The storage cannot answer now' },
   overloaded: { status: 503, title: 'Too much is being sent at the same time' },
   too_many_subscribers: { status: 503, title: 'No more subscribers can be served' },
   not_ready: { status: 503, title: 'The service is not ready' },
-  stopping: { status: 503, title: 'The service is stopping' }
+  stopping: { status: 503, title: 'The service is stopping' },
+  http_version_not_supported: { status: 505, title: 'This version of HTTP is not served here' }
 } as const
 
 /** One of the codes above. */

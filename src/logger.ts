@@ -4,6 +4,7 @@
  */
 import { LogController, type FastifyReply, type FastifyRequest } from 'fastify'
 import { destination, pino, type DestinationStream, type Logger } from 'pino'
+import type { Receipt } from '../schemas/index.ts'
 import type { Settings } from './settings.ts'
 
 /** Where lines go: JSON to any stream, or to a terminal in colours. */
@@ -35,14 +36,50 @@ export async function createLogger(level: Settings['LOG_LEVEL'], target: LogTarg
   return pino(options, PinoPretty({ destination: target as NodeJS.WritableStream & DestinationStream, ignore: 'pid,hostname' }))
 }
 
+/** Most characters of a path and of a user agent in a line. */
+const PATH_MAX_LENGTH = 512
+const USER_AGENT_MAX_LENGTH = 256
+
+/** A client's own text as a line may hold it: cut, and with nothing but printable ASCII, for a terminal would obey the rest. */
+function printable(text: string, length: number): string {
+  const short = text.slice(0, length)
+  return /^[ -~]*$/.test(short) ? short : short.replace(/[^ -~]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
+}
+
 /** The path of a request without its query string, which may hold a key. */
 function pathOf(url: string): string {
   const end = url.indexOf('?')
-  return end < 0 ? url : url.slice(0, end)
+  return printable(end < 0 ? url : url.slice(0, end), PATH_MAX_LENGTH)
 }
 
 function summarizeRequest(request: FastifyRequest) {
   return { method: request.method, path: pathOf(request.url) }
+}
+
+/**
+ * What a line says of a request: who, what, and what became of it. Fields that do not apply are left out. [OPS-1]
+ * A request that the router refuses has none of what plugins add to it; its address is that of the connection.
+ */
+export function describeAnswer(request: FastifyRequest, reply: FastifyReply) {
+  const receipt = reply.receipt as Receipt | null | undefined
+  const userAgent = request.headers['user-agent']
+  return {
+    method: request.method,
+    path: pathOf(request.url),
+    status: reply.statusCode,
+    code: reply.problem ?? undefined,
+    ...receipt && {
+      accepted: receipt.accepted,
+      duplicates: receipt.duplicates,
+      rejected: receipt.rejected,
+      unavailable: receipt.unavailable,
+      late: receipt.late
+    },
+    address: ((request.clientAddress as string | undefined) ?? request.socket.remoteAddress) || undefined,
+    key: request.keyLabel,
+    user_agent: userAgent === undefined ? undefined : printable(userAgent, USER_AGENT_MAX_LENGTH),
+    ms: Math.round(reply.elapsedTime * 10) / 10
+  }
 }
 
 /** Writes one line a request instead of Fastify's two. */
@@ -56,12 +93,7 @@ export class RequestLog extends LogController {
   }
 
   override requestCompleted(error: Error | null | undefined, request: FastifyRequest, reply: FastifyReply): void {
-    const line = {
-      method: request.method,
-      path: pathOf(request.url),
-      status: reply.statusCode,
-      ms: Math.round(reply.elapsedTime * 10) / 10
-    }
+    const line = describeAnswer(request, reply)
     if (error) request.log.warn({ ...line, err: error }, 'answer not delivered')
     else request.log.info(line, 'answered')
   }

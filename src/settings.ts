@@ -5,16 +5,18 @@
 import { Type, type Static, type TSchema } from '@sinclair/typebox'
 import { Ajv, type ErrorObject } from 'ajv'
 import { envSchema } from 'env-schema'
-import { StringEnum } from '../schemas/index.ts'
+import { findNotDecimal, StringEnum } from '../schemas/index.ts'
+import { readKeys } from './settings/access-key.ts'
+import type { ListReader } from './settings/list.ts'
+import { readNodes } from './settings/node.ts'
+import { readOrigins } from './settings/origin.ts'
+import { readProxies } from './settings/proxy.ts'
 
 const MIB = 1024 * 1024
 
-/** Characters that may go into `Authorization: Bearer` (RFC 6750, section 2.1). */
-const KEY_PATTERN = '^[A-Za-z0-9._~+/-]+=*$'
-
-/** A comma-separated list of items; white space around an item and empty items do not count. */
-function List(item: { pattern: string, expected: string }, description: string) {
-  return Type.Unsafe<string[]>({ type: 'string', default: '', list: item, description })
+/** A list of items separated by commas; unset, it has none. */
+function List<T>(read: ListReader<T>, description: string) {
+  return Type.Unsafe<T[]>({ default: [], list: read, description })
 }
 
 const Bytes = (bytes: number, minimum: number, maximum: number, description: string) =>
@@ -22,9 +24,19 @@ const Bytes = (bytes: number, minimum: number, maximum: number, description: str
 
 /** Every setting, by the name of its environment variable. */
 export const SettingsSchema = Type.Object({
-  STORE: StringEnum(['memory', 'journal'] as const, { default: 'memory', description: 'Where events are kept. `memory` forgets everything on restart; `journal` keeps it in DATA_DIR.' }),
+  STORE: StringEnum(['memory', 'journal', 'redis'] as const, {
+    default: 'memory',
+    description: 'Where events are kept. `memory` forgets everything on restart; `journal` keeps it in DATA_DIR; `redis` in a Redis or Valkey Cluster.'
+  }),
   DATA_DIR: Type.String({ default: './data', description: 'Folder of the journal; made if it does not exist.' }),
   JOURNAL_SYNC: StringEnum(['full', 'normal'] as const, { default: 'full', description: 'What acknowledged events survive in the journal: `full` power loss, `normal` only the end of the process.' }),
+  REDIS_NODES: List(readNodes, 'Some nodes of the Redis or Valkey Cluster, or its one server: host:port, separated by commas.'),
+  REDIS_PREFIX: Type.String({ default: 'events', pattern: '^[A-Za-z0-9._-]{1,32}$', description: 'What all keys in the engine begin with; letters, digits and ._-' }),
+  REDIS_PARTITIONS: Type.Integer({ default: 16, minimum: 1, maximum: 64, description: 'Partitions of users; fixed once there are data.' }),
+  REDIS_USERNAME: Type.String({ default: '', description: 'User at the engine; empty: the default one.' }),
+  REDIS_PASSWORD: Type.String({ default: '', description: 'Password at the engine.' }),
+  REDIS_TLS: StringEnum(['off', 'on'] as const, { default: 'off', description: 'Whether connections to the engine use TLS.' }),
+  REDIS_WAIT: Type.Integer({ default: 0, minimum: 0, maximum: 5, description: 'Replicas of a master that must have an event before it is acknowledged.' }),
   PORT: Type.Integer({ default: 8080, minimum: 0, maximum: 65535, description: 'Port to listen on; 0 takes any free one.' }),
   HOST: Type.String({ default: '127.0.0.1', description: 'Address to listen on; 0.0.0.0 for every one.' }),
   LOG_LEVEL: StringEnum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const, { default: 'info', description: 'Least severe log lines to write.' }),
@@ -35,10 +47,11 @@ export const SettingsSchema = Type.Object({
   EVENT_LOG_BYTES: Bytes(256 * MIB, MIB, 64 * 1024 * MIB, 'How much of the newest events is kept for reading and resuming.'),
   MAX_SUBSCRIBERS: Type.Integer({ default: 10_000, minimum: 0, maximum: 1_000_000, description: 'Most live connections at a time.' }),
   SHUTDOWN_TIMEOUT: Type.Integer({ default: 8, minimum: 1, maximum: 600, description: 'Most seconds that a stop may take.' }),
-  WRITE_KEYS: List({ pattern: KEY_PATTERN, expected: 'keys of letters, digits and -._~+/' }, 'Keys that may send events, separated by commas; unset: everybody may.'),
-  READ_KEYS: List({ pattern: KEY_PATTERN, expected: 'keys of letters, digits and -._~+/' }, 'Keys that may read, separated by commas; unset: everybody may.'),
-  ALLOWED_ORIGINS: List({ pattern: '^(https?://[^/?#\\s]+|\\*)$', expected: 'origins such as https://example.com, or *' }, 'Origins of other sites whose pages may use the service, separated by commas; unset: only the same origin.'),
-  RATE_LIMIT: Type.Integer({ default: 0, minimum: 0, maximum: 1_000_000, description: 'Most requests a second that one client may send to POST /events; 0: any number.' })
+  WRITE_KEYS: List(readKeys, 'Keys that may send events, separated by commas: `key` or `name:key`; unset: everybody may.'),
+  READ_KEYS: List(readKeys, 'Keys that may read, in the same form; unset: everybody may.'),
+  ALLOWED_ORIGINS: List(readOrigins, 'Origins of other sites whose pages may use the service, such as https://example.com, separated by commas, or `*`; unset: only the same origin.'),
+  TRUST_PROXY: List(readProxies, 'Proxies whose X-Forwarded-Host, -Proto and -For count, separated by commas: addresses, ranges such as 10.0.0.0/8, `loopback`, `uniquelocal`; unset: nobody\'s.'),
+  RATE_LIMIT: Type.Integer({ default: 0, minimum: 0, maximum: 1_000_000, description: 'Most requests and WebSocket publishes a second that one client may send events with; 0: any number.' })
 }, { additionalProperties: false })
 
 /** The settings of one process. */
@@ -49,8 +62,8 @@ export type SettingName = keyof Settings
 
 const NAMES = Object.keys(SettingsSchema.properties) as SettingName[]
 
-/** Settings whose values are never printed. */
-const SECRETS: ReadonlySet<string> = new Set<SettingName>(['WRITE_KEYS', 'READ_KEYS'])
+/** Lists of keys. */
+const KEY_LISTS: ReadonlySet<string> = new Set<SettingName>(['WRITE_KEYS', 'READ_KEYS'])
 
 /** What is wrong with the environment: one line a mistake. */
 export class SettingsError extends Error {
@@ -67,42 +80,47 @@ export class SettingsError extends Error {
 const ajv = new Ajv({ allErrors: true, removeAdditional: true, useDefaults: true, coerceTypes: true, strictNumbers: false })
   .addKeyword({
     keyword: 'list',
-    type: 'string',
     modifying: true,
     errors: false,
-    compile: ({ pattern }: { pattern: string }) => (text: string, at) => {
-      const items = text.split(',').map((item) => item.trim()).filter((item) => item !== '')
+    compile: (read: ListReader<unknown>) => (text: unknown, at) => {
+      if (typeof text !== 'string') return true // the default
+      const { items, mistakes } = read(text)
       if (at !== undefined) at.parentData[at.parentDataProperty] = items
-      return items.every((item) => new RegExp(pattern).test(item))
+      return mistakes.length === 0
     }
   })
 
 /**
- * Reads the settings. An empty variable counts as one that is not set.
+ * Reads the settings. An empty variable counts as one that is not set, but for keys, whose absence lets in everybody.
  * @throws SettingsError with every mistake at once
  */
 export function loadSettings(env: NodeJS.ProcessEnv): Settings {
   const data: Record<string, string> = {}
-  for (const name of NAMES) if (env[name]) data[name] = env[name]
+  for (const name of NAMES) if (env[name] || (env[name] === '' && KEY_LISTS.has(name))) data[name] = env[name]
+  const notDecimal = findNotDecimal(SettingsSchema, data).map((name) => describeMistake(name, env))
   try {
-    return envSchema<Settings>({ schema: SettingsSchema, data, env: false, ajv })
+    const settings = envSchema<Settings>({ schema: SettingsSchema, data, env: false, ajv })
+    if (notDecimal.length > 0) throw new SettingsError(notDecimal)
+    if (settings.STORE === 'redis' && settings.REDIS_NODES.length === 0) throw new SettingsError(['REDIS_NODES must name a node, as STORE is redis: host:port'])
+    return settings
   } catch (error) {
+    if (error instanceof SettingsError) throw error
     const { errors } = error as { errors?: ErrorObject[] }
     if (errors === undefined) throw error
-    throw new SettingsError(errors.map((mistake) => describeMistake(mistake, env)))
+    throw new SettingsError([...new Set([...notDecimal, ...errors.map(({ instancePath }) => describeMistake(instancePath.slice(1), env))])])
   }
 }
 
-function describeMistake({ instancePath }: ErrorObject, env: NodeJS.ProcessEnv): string {
-  const name = instancePath.slice(1) as SettingName
-  const given = SECRETS.has(name) ? '' : `, not ${JSON.stringify(env[name])}`
-  return `${name} must be ${expectation(SettingsSchema.properties[name])}${given}`
+function describeMistake(name: string, env: NodeJS.ProcessEnv): string {
+  const schema: TSchema = SettingsSchema.properties[name as SettingName]
+  if (schema.list !== undefined) return `${name}: ${schema.list(env[name]).mistakes.join('; ')}`
+  return `${name} must be ${expectation(schema)}, not ${JSON.stringify(env[name])}`
 }
 
 /** What a value must be; text may be anything. */
 function expectation(schema: TSchema): string {
-  if (schema.list !== undefined) return schema.list.expected
   if (schema.enum !== undefined) return `one of ${schema.enum.join(', ')}`
+  if (schema.pattern !== undefined) return '1 to 32 letters, digits and ._-'
   return `a whole number from ${schema.minimum} to ${schema.maximum}`
 }
 

@@ -9,15 +9,16 @@ export interface RawAnswer {
   body: string
 }
 
-/** See above. Answers are read in order; `undefined` stands for the end of the connection. */
+/** One connection. Answers are read in order; `undefined` stands for the end of the connection. */
 export class RawClient {
   readonly socket: Socket
   #received = ''
   #ended = false
   #wake: () => void = () => {}
 
-  constructor(t: Test, port: number, allowHalfOpen = false) {
-    this.socket = connect({ port, host: '127.0.0.1', allowHalfOpen })
+  /** @param port or the path of a Unix domain socket */
+  constructor(t: Test, port: number | string, allowHalfOpen = false) {
+    this.socket = connect(typeof port === 'string' ? { path: port, allowHalfOpen } : { port, host: '127.0.0.1', allowHalfOpen })
     this.socket.setEncoding('latin1')
     this.socket.on('data', (text: string) => {
       this.#received += text
@@ -31,6 +32,11 @@ export class RawClient {
     }
     this.socket.on('error', () => {})
     t.teardown(() => this.socket.destroy())
+  }
+
+  /** What has come and was not read as an answer. */
+  get rest(): string {
+    return this.#received
   }
 
   /** Sends bytes; resolves when they were handed to the system. */
@@ -72,7 +78,7 @@ export class RawClient {
 
 /** The text of a request; without a content-length of its own, that of the body. */
 export function request(line: string, headers: Record<string, string> = {}, body = ''): string {
-  const all: Record<string, string> = { host: 'test', ...body !== '' && { 'content-length': String(Buffer.byteLength(body)) }, ...headers }
+  const all: Record<string, string> = { host: 'localhost', ...body !== '' && { 'content-length': String(Buffer.byteLength(body)) }, ...headers }
   return `${line} HTTP/1.1\r\n${Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n${body}`
 }
 

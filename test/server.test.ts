@@ -59,7 +59,7 @@ t.test('settings that are not valid: all of them at once, exit code 1', async (t
   t.equal(await server.exit, 1)
   t.match(server.stderr, /PORT must be a whole number.*not "http"/)
   t.match(server.stderr, /STORE must be one of memory/)
-  t.match(server.stderr, /WRITE_KEYS must be/)
+  t.match(server.stderr, /WRITE_KEYS: key 1 must have/)
   t.notMatch(server.stderr, /secret/)
   t.equal(server.stdout, '')
 })

@@ -55,37 +55,3 @@ export function digit(at: usize): i32 {
 export function twoDigits(at: usize): i32 {
   return digit(at) * 10 + digit(at + 1)
 }
-
-/** The first byte from `at` on that does not stand for itself in a string: a quote, a backslash or a control character. */
-export function plainEnd(at: usize): usize {
-  return endOfRange(at, 0xff)
-}
-
-/** The first byte from `at` on that is not printable ASCII, or is a quote or a backslash. */
-export function printableEnd(at: usize): usize {
-  return endOfRange(at, 0x7e)
-}
-
-/** The first byte from `at` on that is not from a space to `last`, or is a quote or a backslash. */
-function endOfRange(at: usize, last: u8): usize {
-  const width = i8x16.splat(last - SPACE)
-  let i = at
-  let special = isSpecial(v128.load(i), width)
-  while (!v128.any_true(special)) {
-    i += 16
-    special = isSpecial(v128.load(i), width)
-  }
-  return i + ctz(i8x16.bitmask(special))
-}
-
-function isSpecial(bytes: v128, width: v128): v128 {
-  const isMark = v128.or(i8x16.eq(bytes, i8x16.splat(QUOTE)), i8x16.eq(bytes, i8x16.splat(BACKSLASH)))
-  return v128.or(isMark, i8x16.gt_u(i8x16.sub(bytes, i8x16.splat(SPACE)), width))
-}
-
-/** The first byte from `at` on that is none of JSON's white space. */
-export function skipSpace(at: usize): usize {
-  let i = at
-  for (let byte = load<u8>(i); byte === SPACE || byte === NEWLINE || byte === RETURN || byte === TAB; byte = load<u8>(i)) i++
-  return i
-}

@@ -1,13 +1,6 @@
-/** Reads event ids: UUIDs of 36 characters, of a version and variant of RFC 9562. */
+/** Reads event ids: UUIDs of 36 characters, of a version and variant of RFC 9562, written in lower case. */
 import { HYPHEN, QUOTE } from './bytes'
-
-/** Whether an id that was read had letters in upper case, which are in lower case from then on. */
-export let loweredIds: bool = false
-
-/** Forgets that. */
-export function forgetLoweredIds(): void {
-  loweredIds = false
-}
+import { out, writeFrom } from './output'
 
 /** What sixteen hexadecimal digits stand for, one a byte. */
 function valuesOf(digits: v128, isDecimal: v128): v128 {
@@ -29,7 +22,7 @@ function pairs(values: v128): v128 {
   return v128.and(v128.or(i16x8.shl(values, 4), i16x8.shr_u(values, 8)), i16x8.splat(0xff))
 }
 
-/** Reads the id whose opening quote is at `at` into four big-endian words at `target`; the address behind it, or 0. */
+/** Reads the id whose opening quote is at `at` into four big-endian words at `target`; the address after it, or 0. */
 export function readEventId(at: usize, target: usize): usize {
   const text = at + 1
   if (load<u8>(at) !== QUOTE || load<u8>(text, 36) !== QUOTE || load<u8>(text, 8) !== HYPHEN || load<u8>(text, 13) !== HYPHEN ||
@@ -46,14 +39,16 @@ export function readEventId(at: usize, target: usize): usize {
   const version = i8x16.extract_lane_u(id, 6) >> 4
   if (version < 1 || version > 8 || i8x16.extract_lane_u(id, 8) >> 6 !== 2) return 0
   v128.store(target, v128.shuffle<u8>(id, id, 3, 2, 1, 0, 7, 6, 5, 4, 11, 10, 9, 8, 15, 14, 13, 12))
-  // Letters in upper case alone lack this bit.
-  if (!i8x16.all_true(v128.and(v128.and(first, second), i8x16.splat(0x20)))) lowerCase(text)
+  writeLowerCase(text)
   return at + 38
 }
 
-function lowerCase(text: usize): void {
-  v128.store(text, v128.or(v128.load(text), i8x16.splat(0x20)))
-  v128.store(text, v128.or(v128.load(text, 16), i8x16.splat(0x20)), 16)
-  store<u32>(text, load<u32>(text, 32) | 0x20202020, 32)
-  loweredIds = true
+/** Writes an id with its quotes. Letters in upper case alone lack one bit; digits, hyphens and quotes have it. */
+function writeLowerCase(text: usize): void {
+  store<u8>(out, QUOTE)
+  v128.store(out, v128.or(v128.load(text), i8x16.splat(0x20)), 1)
+  v128.store(out, v128.or(v128.load(text, 16), i8x16.splat(0x20)), 17)
+  store<u32>(out, load<u32>(text, 32) | 0x20202020, 33)
+  store<u8>(out, QUOTE, 37)
+  writeFrom(out + 38)
 }

@@ -1,14 +1,16 @@
 /**
- * Reads one event that is written just as it will be kept, but for its timestamp. Whatever the scan does not know to the letter
- * (escapes in keys or ids, unusual numbers, unknown or repeated fields) it leaves to the host.
- * Functions take the address where something begins and return the one behind it, or 0 for what is left to the host.
+ * Reads one event and writes it the way it is kept. Whatever the scan does not know to the letter (escapes in keys or ids,
+ * unusual numbers, unknown or repeated fields) it leaves to the host.
+ * Functions take the address where something begins and return the one after it, or 0 for what is left to the host.
  */
-import { CLOSE_BRACE, COMMA, isAt, lengthOf, OPEN_BRACE, plainEnd, printableEnd, QUOTE } from './bytes'
+import { CLOSE_BRACE, COLON, COMMA, isAt, lengthOf, OPEN_BRACE, QUOTE } from './bytes'
 import { readEventId } from './event-id'
 import { eventMaxBytes, typeCount, userIdMaxLength } from './limits'
 import { ENDS, EVENT_TYPES, FIELDS, IDS, STARTS, TIMES, TOKEN_BYTES, TYPES, USER_ENDS, USER_STARTS } from './memory'
+import { copyString, out, stringEnd, writeByte, writeToken } from './output'
 import { readProperties } from './properties'
-import { readTimestamp, timestampEnd } from './timestamp'
+import { readTimestamp } from './timestamp'
+import { skipWhitespace } from './whitespace'
 
 /** The fields of an event, in the order of their tokens. */
 const EVENT_ID: u32 = 0
@@ -25,46 +27,36 @@ const REQUIRED: u32 = 1 << EVENT_ID | 1 << USER_ID | 1 << EVENT_TYPE | 1 << TIME
 let following: u32 = 0x004321
 
 /**
- * Reads an event into entry `slot` of the columns.
+ * Reads an event into entry `slot` of the columns. What was written of one that is left to the host means nothing.
  * @param latest latest time that is allowed
- * @param shift what makes an address the offset that the host knows
+ * @param shift what makes an address in the output the offset that the host knows
  */
 export function readEvent(at: usize, slot: u32, latest: f64, shift: i32): usize {
   if (load<u8>(at) !== OPEN_BRACE) return 0
+  const start = out
+  writeByte(OPEN_BRACE)
   let has: u32 = 0
   let field = NONE
   let i = at
-  do {
-    field = fieldAt(i + 1, field)
+  for (;;) {
+    i = skipWhitespace(i + 1)
+    field = fieldAt(i, field)
     if (field === NONE || (has & 1 << field) !== 0) return 0
     has |= 1 << field
-    i += 1 + lengthOf(FIELDS + field * TOKEN_BYTES)
-    switch (field) {
-      case EVENT_ID:
-        i = readEventId(i, IDS + 16 * slot)
-        break
-      case USER_ID:
-        i = readUserId(i, slot, shift)
-        break
-      case EVENT_TYPE:
-        i = readType(i, slot)
-        break
-      case TIMESTAMP: {
-        const time = readTimestamp(i)
-        // NaN fails both comparisons.
-        if (!(time >= 0 && time <= latest)) return 0
-        store<f64>(TIMES + 8 * slot, time)
-        i = timestampEnd
-        break
-      }
-      default:
-        i = readProperties(i)
-    }
+    const token = FIELDS + field * TOKEN_BYTES
+    i = skipWhitespace(i + lengthOf(token))
+    if (load<u8>(i) !== COLON) return 0
+    writeToken(token, 1)
+    i = readField(field, skipWhitespace(i + 1), slot, latest, shift)
     if (i === 0) return 0
-  } while (load<u8>(i) === COMMA)
+    i = skipWhitespace(i)
+    if (load<u8>(i) !== COMMA) break
+    writeByte(COMMA)
+  }
   if (load<u8>(i) !== CLOSE_BRACE || (has & REQUIRED) !== REQUIRED || i + 1 - at > eventMaxBytes) return 0
-  store<u32>(STARTS + 4 * slot, <u32>at + shift)
-  store<u32>(ENDS + 4 * slot, <u32>i + 1 + shift)
+  writeByte(CLOSE_BRACE)
+  store<u32>(STARTS + 4 * slot, <u32>start + shift)
+  store<u32>(ENDS + 4 * slot, <u32>out + shift)
   return i + 1
 }
 
@@ -84,20 +76,33 @@ function otherFieldAt(at: usize, before: u32): u32 {
   return NONE
 }
 
+/** The value of a field. */
+function readField(field: u32, at: usize, slot: u32, latest: f64, shift: i32): usize {
+  switch (field) {
+    case EVENT_ID: return readEventId(at, IDS + 16 * slot)
+    case USER_ID: return readUserId(at, slot, shift)
+    case EVENT_TYPE: return readType(at, slot)
+    case TIMESTAMP: return readTimestamp(at, TIMES + 8 * slot, latest)
+    default: return readProperties(at)
+  }
+}
+
 /** Without escapes and control characters, of the length that the schema allows. */
 function readUserId(at: usize, slot: u32, shift: i32): usize {
   if (load<u8>(at) !== QUOTE) return 0
-  const start = at + 1
-  let i = printableEnd(start)
-  let length = i - start
-  if (load<u8>(i) >= 0x80) {
-    i = plainEnd(i)
-    length = lengthOfText(start, i)
+  const start = <u32>out + 1 + shift
+  let end = copyString(at, 0x7e)
+  let length = end - at - 2
+  if (end === 0) {
+    if (load<u8>(stringEnd) < 0x80) return 0
+    end = copyString(at, 0xff)
+    if (end === 0) return 0
+    length = lengthOfText(at + 1, end - 1)
   }
-  if (length === 0 || length > userIdMaxLength || load<u8>(i) !== QUOTE) return 0
-  store<u32>(USER_STARTS + 4 * slot, <u32>start + shift)
-  store<u32>(USER_ENDS + 4 * slot, <u32>i + shift)
-  return i + 1
+  if (length === 0 || length > userIdMaxLength) return 0
+  store<u32>(USER_STARTS + 4 * slot, start)
+  store<u32>(USER_ENDS + 4 * slot, <u32>out - 1 + shift)
+  return end
 }
 
 /** Code points of a text in UTF-8; 0 if one of them is DEL or a control character beyond ASCII. [RFC 3629 section 3] */
@@ -116,6 +121,7 @@ function readType(at: usize, slot: u32): usize {
     const token = TYPES + type * TOKEN_BYTES
     if (!isAt(token, at)) continue
     store<u8>(EVENT_TYPES + slot, <u8>type)
+    writeToken(token, 0)
     return at + lengthOf(token)
   }
   return 0

@@ -1,16 +1,16 @@
 /**
- * What lies where in the scan's memory. The host writes the tokens once and the bytes of each stretch of a body; the scan
- * writes the columns, in which event `i` of a run is entry `i`.
+ * What lies where in the scan's memory. The host writes the tokens once and each chunk of a body; the scan writes the columns,
+ * in which event `i` of a run is entry `i`, and the canonical events.
  */
 
 /** Most events of one run. */
 export const MOST_EVENTS: u32 = 1024
 /** Most bytes of a body that are scanned in one go. */
-export const STRETCH_BYTES: u32 = 128 << 10
-/** Zeros behind a stretch: no token begins with one, so nothing has to look where the stretch ends. */
+export const CHUNK_BYTES: u32 = 128 << 10
+/** Zeros after a chunk: no token begins with one, so nothing has to look where the chunk ends. */
 export const PADDING_BYTES: u32 = 64
 
-/** A token: its bytes, which of them count, and its length. */
+/** A token: its bytes, which of them count, and how many these are. */
 export const TOKEN_BYTES: u32 = 48
 export const MASK: usize = 16
 export const LENGTH: usize = 32
@@ -40,8 +40,12 @@ export const USER_ENDS: usize = USER_STARTS + 4 * MOST_EVENTS
 export const INDICES: usize = USER_ENDS + 4 * MOST_EVENTS
 export const EVENT_TYPES: usize = INDICES + 4 * MOST_EVENTS
 
-/** The stretch. */
-export const STRETCH: usize = EVENT_TYPES + MOST_EVENTS
+/** The chunk. */
+export const CHUNK: usize = EVENT_TYPES + MOST_EVENTS
 
-/** Events of the stretch that are written anew; each grows by five bytes at the most, the one between it and the next included. */
-export const TRANSCRIPT: usize = STRETCH + STRETCH_BYTES + PADDING_BYTES
+/**
+ * The canonical events, a comma after each. An event grows by five bytes at the most: four of a timestamp without
+ * milliseconds, and the comma. What is written sixteen bytes at a time may reach into the rest of the memory.
+ */
+export const OUTPUT: usize = CHUNK + CHUNK_BYTES + PADDING_BYTES
+export const OUTPUT_BYTES: u32 = CHUNK_BYTES + 5 * MOST_EVENTS + PADDING_BYTES

@@ -1,30 +1,24 @@
 /**
- * The scan: reads one event after the other out of a stretch of a body, in one go, into columns. It stops before the first
- * event that it is not sure of, and the host takes that one the plain way. Compiled to WebAssembly, where sixteen
- * bytes are looked at in one step.
+ * The scan: reads one event after the other out of a chunk of a body, in one go, and writes them into columns and, the way they
+ * are kept, into the output. It stops before the first event that it is not sure of, and the host takes that one the slow
+ * path. Compiled to WebAssembly, where sixteen bytes are looked at in one step.
  */
-import { COMMA, NEWLINE, RETURN, skipSpace, SPACE, TAB } from './bytes'
+import { COMMA, NEWLINE, RETURN, SPACE, TAB } from './bytes'
 import { readEvent } from './event'
-import { forgetLoweredIds, loweredIds } from './event-id'
-import { eventMaxBytes } from './limits'
-import { INDICES, MOST_EVENTS } from './memory'
-import { closeUp, spacedEnd } from './spaces'
-import { KEPT_BYTES, timestampEnd, timestampStart } from './timestamp'
-import { beginTranscript, transcribe } from './transcript'
+import { INDICES, MOST_EVENTS, OUTPUT } from './memory'
+import { out, writeByte, writeFrom } from './output'
+import { keepToLine, skipLines } from './whitespace'
 
 export { setLimits } from './limits'
 export * from './memory'
-export { transcriptBytes } from './transcript'
 
 /** Events are the items of an array, or one a line. */
 const LINES: u32 = 1
 
 /** Where the last run ended. */
 let end: usize = 0
-/** Whether an event begins there that was not read; else it is behind an event that was, and in lines behind its line. */
+/** Whether an event begins there that was not read; else it is after an event that was, and in lines after its line. */
 let atEvent: bool = false
-/** Whether bytes before it were altered, which the host has to copy back. */
-let altered: bool = false
 
 export function runEnd(): usize {
   return end
@@ -34,54 +28,50 @@ export function isAtEvent(): bool {
   return atEvent
 }
 
-export function hasAltered(): bool {
-  return altered
+/** Bytes that the last run wrote. */
+export function outputBytes(): u32 {
+  return <u32>(out - OUTPUT)
 }
 
 /**
  * Reads at most `room` events, the first of which begins at `at`, and returns how many.
- * @param stop the end of the stretch
- * @param isLast whether nothing of the body is behind the stretch
+ * @param stop the end of the chunk
+ * @param isLast whether nothing of the body is after the chunk
  * @param layout 0 for items of an array, 1 for lines
  * @param latest latest timestamp that is allowed, in milliseconds since 1970
  * @param index number of the first event in its request
- * @param shift what makes an address the offset that the host knows
- * @param transcriptShift the same for events that are written anew
+ * @param shift what makes an address in the output the offset that the host knows
  */
-export function run(
-  at: usize, stop: usize, isLast: bool, layout: u32, latest: f64, index: u32, shift: i32, transcriptShift: i32, room: u32
-): u32 {
+export function run(at: usize, stop: usize, isLast: bool, layout: u32, latest: f64, index: u32, shift: i32, room: u32): u32 {
   const most = min(room, MOST_EVENTS)
-  beginTranscript()
-  altered = false
+  keepToLine(layout === LINES)
   atEvent = true
   end = at
+  let written = OUTPUT
   for (let count: u32 = 0; ; count++) {
+    writeFrom(written)
     if (count === most) return count
-    forgetLoweredIds()
-    let behind = readEvent(end, count, latest, shift)
-    if (behind === 0) {
-      const tight = closeUp(end, eventMaxBytes)
-      if (tight === 0 || readEvent(end, count, latest, shift) !== tight) return count
-      behind = spacedEnd
-      altered = true
+    const eventEnd = readEvent(end, count, latest, shift)
+    let next: usize = 0
+    if (eventEnd !== 0) next = layout === LINES ? lineEnd(eventEnd, stop, isLast) : skipLines(eventEnd)
+    if (next === 0) {
+      writeFrom(written)
+      return count
     }
-    let i = layout === LINES ? lineEnd(behind, stop, isLast) : skipSpace(behind)
-    if (i === 0) return count
-    if (loweredIds) altered = true
-    if (timestampEnd - timestampStart !== KEPT_BYTES) transcribe(count, shift, transcriptShift)
+    writeByte(COMMA)
+    written = out
     store<u32>(INDICES + 4 * count, index + count)
     if (layout === LINES) {
-      end = skipSpace(i)
+      end = skipLines(next)
       if (end < stop) continue
-    } else if (load<u8>(i) === COMMA) {
-      i = skipSpace(i + 1)
-      if (i < stop) {
-        end = i
+    } else if (load<u8>(next) === COMMA) {
+      const item = skipLines(next + 1)
+      if (item < stop) {
+        end = item
         continue
       }
     }
-    end = behind
+    end = eventEnd
     atEvent = false
     return count + 1
   }

@@ -1,26 +1,35 @@
 /**
  * Reads timestamps as RFC 3339 spells them in capital letters. The spelling that is kept, `YYYY-MM-DDTHH:MM:SS.mmmZ`, is known in
- * one step; one with more or fewer digits behind the second, or with an offset, is read byte by byte.
+ * one step and copied; one with more or fewer digits after the second, or with an offset, is read byte by byte and spelled anew.
  */
 import { areDigits, COLON, digit, HYPHEN, isDigit, PLUS, POINT, QUOTE, twoDigits } from './bytes'
+import { copyShort, out, writeFrom } from './output'
 
 /** The host's: the first millisecond of a day, since 1970, or NaN for a day that the calendar does not have. */
 declare function midnightOf(year: i32, month: i32, day: i32): f64
+/** The host's: the date of a day, counted from the first of 1970, as the number YYYYMMDD. */
+declare function dateOf(day: f64): u32
 
-/** Bytes of a timestamp as it is kept, with both quotes. No other spelling has as many. */
-export const KEPT_BYTES: usize = 26
+const DAY: f64 = 86_400_000
 
-/** Most digits behind the second. */
+/** Bytes of a timestamp as it is kept, with both quotes. */
+const KEPT_BYTES: usize = 26
+
+/** Most digits after the second. */
 const MOST_FRACTION_DIGITS: usize = 9
 
-/** The timestamp that was read last, with both quotes. */
-export let timestampStart: usize = 0
-export let timestampEnd: usize = 0
+/** Where the timestamp ends that `readOther` has read. */
+let otherEnd: usize = 0
 
 /** The day that was read last, as it is spelled, and its first millisecond. */
 let yearAndMonth: u64 = 0
 let dayOfMonth: u16 = 0
 let midnight: f64 = NaN
+
+/** The day that was spelled last, and how. */
+let spelledDay: f64 = NaN
+let spelledYearAndMonth: u64 = 0
+let spelledDayOfMonth: u16 = 0
 
 /** Whether bytes are the marks where there are marks, and elsewhere digits, none above the largest of its place. */
 function hasForm(bytes: v128, marks: v128, areMarks: v128, most: v128): bool {
@@ -30,7 +39,7 @@ function hasForm(bytes: v128, marks: v128, areMarks: v128, most: v128): bool {
   ))
 }
 
-/** Whether a time as it is kept begins at its `T`, up to the quote behind it. */
+/** Whether a time as it is kept begins at its `T`, up to the quote after it. */
 function isKept(at: usize): bool {
   return hasForm(
     v128.load(at),
@@ -50,13 +59,21 @@ function isTime(at: usize): bool {
   )
 }
 
-/** Reads the time whose opening quote is at `at`, in milliseconds since 1970; NaN for one that is left to the host. */
-export function readTimestamp(at: usize): f64 {
-  if (load<u8>(at) !== QUOTE) return NaN
-  timestampStart = at
-  if (!isKept(at + 11)) return readOther(at)
-  timestampEnd = at + KEPT_BYTES
-  return readSecond(at) + <f64>(twoDigits(at + 21) * 10 + digit(at + 23))
+/**
+ * Reads the timestamp whose opening quote is at `at`, stores its milliseconds since 1970 at `target`, and returns the address
+ * after it; 0 for one that is left to the host.
+ * @param latest latest time that is allowed
+ */
+export function readTimestamp(at: usize, target: usize, latest: f64): usize {
+  if (load<u8>(at) !== QUOTE) return 0
+  const isKeptAlready = isKept(at + 11)
+  const time = isKeptAlready ? readSecond(at) + <f64>(twoDigits(at + 21) * 10 + digit(at + 23)) : readOther(at)
+  // NaN fails both comparisons.
+  if (!(time >= 0 && time <= latest)) return 0
+  store<f64>(target, time)
+  if (isKeptAlready) return copyShort(at, KEPT_BYTES)
+  spell(time)
+  return otherEnd
 }
 
 /** Reads one that is not spelled as it is kept. [RFC 3339 section 5.6] */
@@ -86,7 +103,7 @@ function readOther(at: usize): f64 {
     i++
   }
   if (load<u8>(i) !== QUOTE) return NaN
-  timestampEnd = i + 1
+  otherEnd = i + 1
   return readSecond(at) + <f64>(milliseconds - offset * 60_000)
 }
 
@@ -106,4 +123,38 @@ function readDay(at: usize): bool {
   dayOfMonth = load<u16>(at, 8)
   midnight = midnightOf(twoDigits(at) * 100 + twoDigits(at + 2), twoDigits(at + 5), twoDigits(at + 8))
   return true
+}
+
+/** Writes a time as it is kept, with both quotes: `"YYYY-MM-DDTHH:MM:SS.mmmZ"`. */
+function spell(time: f64): void {
+  if (Math.floor(time / DAY) !== spelledDay) spellDay(Math.floor(time / DAY))
+  const milliseconds = <u32>(time - spelledDay * DAY)
+  const seconds = milliseconds / 1000
+  store<u8>(out, QUOTE)
+  store<u64>(out, spelledYearAndMonth, 1)
+  store<u16>(out, spelledDayOfMonth, 9)
+  store<u8>(out, 0x54, 11)
+  store<u16>(out, digitsOf(seconds / 3600), 12)
+  store<u8>(out, COLON, 14)
+  store<u16>(out, digitsOf(seconds / 60 % 60), 15)
+  store<u8>(out, COLON, 17)
+  store<u16>(out, digitsOf(seconds % 60), 18)
+  store<u8>(out, POINT, 20)
+  store<u8>(out, 0x30 + <u8>(milliseconds / 100 % 10), 21)
+  store<u16>(out, digitsOf(milliseconds % 100), 22)
+  store<u16>(out, <u16>QUOTE << 8 | 0x5a, 24)
+  writeFrom(out + KEPT_BYTES)
+}
+
+function spellDay(day: f64): void {
+  const date = dateOf(day)
+  spelledDay = day
+  const year = <u64>digitsOf(date / 1_000_000) | <u64>digitsOf(date / 10_000 % 100) << 16
+  spelledYearAndMonth = year | <u64>HYPHEN << 32 | <u64>digitsOf(date / 100 % 100) << 40 | <u64>HYPHEN << 56
+  spelledDayOfMonth = digitsOf(date % 100)
+}
+
+/** A number below 100 as two digits, the first one in the lower byte. */
+function digitsOf(number: u32): u16 {
+  return <u16>(0x3030 + number / 10 + (number % 10 << 8))
 }

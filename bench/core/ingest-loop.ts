@@ -6,13 +6,14 @@ import { createMemoryBackend } from '../../src/backends/memory.ts'
 import { createIngest } from '../../src/ingest/ingest.ts'
 import { Bodies, FORMS } from '../harness/bodies.ts'
 import { readFlags } from '../harness/flags.ts'
+import { systemClock } from '../../src/backends/system-clock.ts'
 
 const { events, batch, users, form: name, warmup } = readFlags({ events: 1_000_000, batch: 1000, users: 100_000, form: 'array', warmup: 0.25 })
 const form = FORMS.find((known) => known === name)
 if (form === undefined) throw new TypeError(`--form is one of ${FORMS.join(', ')}`)
 
 const { store } = createMemoryBackend({
-  clock: { wall: () => Date.now(), monotonic: () => performance.now() },
+  clock: systemClock,
   dedupCapacity: 20_000_000,
   userCapacity: 5_000_000,
   logBytes: 256 * 2 ** 20

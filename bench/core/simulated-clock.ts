@@ -16,6 +16,10 @@ export class SimulatedClock implements Clock {
     return this.#elapsed
   }
 
+  uptime(): number {
+    return this.#elapsed
+  }
+
   /** Lets so many milliseconds pass. */
   advance(milliseconds: number): void {
     this.#elapsed += milliseconds

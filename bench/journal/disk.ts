@@ -8,6 +8,7 @@ import { createIngest } from '../../src/ingest/ingest.ts'
 import { Bodies } from '../harness/bodies.ts'
 import { percentile } from '../harness/statistics.ts'
 import type { Row } from '../harness/table.ts'
+import { systemClock } from '../../src/backends/system-clock.ts'
 
 /** How much is measured. */
 export interface DiskOptions {
@@ -20,13 +21,11 @@ export interface DiskOptions {
   sync: Sync
 }
 
-const clock = { wall: () => Date.now(), monotonic: () => performance.now() }
-
 /** Measures one batch size; the replay is a new start on the same folder. */
 export async function measureDisk({ events, batch, appends, users, sync }: DiskOptions): Promise<Row> {
   const directory = mkdtempSync(join(process.env.BENCH_DIRECTORY ?? tmpdir(), 'journal-bench-'))
   const capacities = { dedupCapacity: 20_000_000, userCapacity: 5_000_000, logBytes: 256 << 20 }
-  const open = (): Promise<JournalBackend> => createJournalBackend({ clock, directory, sync, ...capacities })
+  const open = (): Promise<JournalBackend> => createJournalBackend({ clock: systemClock, directory, sync, ...capacities })
   try {
     let backend = await open()
     await backend.replayed

@@ -5,12 +5,14 @@
 import type { Interval, StoreHealth, Summary, TimeSeries, TimeWindow, UserCounts } from '../../schemas/index.ts'
 import type { Batch } from './batch.ts'
 
-/** The two hands of a clock, both in milliseconds. Passed in, so that a test moves time without waiting. */
+/** What a clock can be asked, all in milliseconds. Passed in, so that a test moves time without waiting. */
 export interface Clock {
-  /** Wall-clock time since 1970; may jump. */
+  /** Wall-clock time since 1970; may leap either way. */
   wall(): number
-  /** Time since some fixed moment; never goes back. */
+  /** Time since some fixed moment; never goes back, and stands still while the machine is suspended. */
   monotonic(): number
+  /** Time since the machine was started, suspends included. */
+  uptime(): number
 }
 
 /** Which events a reader wants; both conditions must hold, an absent one always does. */
@@ -125,6 +127,11 @@ export const READY: Readiness = { ready: true }
 export interface EventStore {
   /** The core's now, in milliseconds since 1970. */
   now(): number
+  /**
+   * The time that timestamps are measured against [TIME-1]: now or, while it is not known which of two times it is, the
+   * later of them, so that what is rejected would be by both [TIME-4].
+   */
+  latestNow(): number
   /** Judges and takes the events of a batch. */
   append(batch: Batch): Promise<Judgement>
   /** Judges as `append` would, and changes nothing. [ING-4] */

@@ -1,7 +1,7 @@
 /**
  * A batch: the valid events of one request as a struct of arrays, so that ten thousand events are a handful of typed
- * arrays and one stretch of bytes instead of ten thousand objects. The ingest path fills it, a backend reads it and
- * writes one verdict an event; it is reused from request to request.
+ * arrays and one run of bytes instead of ten thousand objects. All memory is the batch's own: the ingest path writes into it, a
+ * backend copies what it keeps and writes one verdict an event; it is used again from request to request.
  */
 
 /** What became of one event of a batch. */
@@ -19,18 +19,25 @@ export const Verdict = {
   /** Not taken: the engine has no room. [STORE-3] */
   StorageFull: 5,
   /** Not taken: the engine cannot be used. [STORE-3] */
-  StorageUnavailable: 6
+  StorageUnavailable: 6,
+  /** Not taken: the wall clock has leapt, and by the two times that it may be now the event has different verdicts. [TIME-4] */
+  ClockUnsettled: 7
 } as const
 
 /** One of the values of `Verdict`. */
 export type Verdict = (typeof Verdict)[keyof typeof Verdict]
 
+/** The least that a batch has for the bytes of its events. */
+const MIN_BYTES = 4096
+
 /** Valid events on their way into a store. Grows to the largest request it has seen. */
 export class Batch {
   /** How many events it holds. */
   count = 0
-  /** Where the canonical bytes of the events lie; `start` and `end` are offsets into it. */
+  /** The canonical bytes of the events, of which `byteLength` are in use; `start` and `end` are offsets into it. */
   bytes: Buffer = Buffer.alloc(0)
+  /** Bytes in use. */
+  byteLength = 0
   /** Event ids, four big-endian 32-bit words each. */
   ids: Uint32Array
   /** Index into EVENT_TYPES. */
@@ -39,20 +46,16 @@ export class Batch {
   times: Float64Array
   /** First byte of the event's canonical JSON. */
   start: Uint32Array
-  /** First byte behind the event's canonical JSON. */
+  /** First byte after the event's canonical JSON. */
   end: Uint32Array
   /** First byte of the user id's UTF-8 in `bytes`. */
   userStart: Uint32Array
-  /** First byte behind the user id's UTF-8. */
+  /** First byte after the user id's UTF-8. */
   userEnd: Uint32Array
   /** Place in the request, from 0. */
   index: Uint32Array
   /** One `Verdict` an event, written by the backend. */
   verdicts: Uint8Array
-  /** Keyed hash of the user id; a backend's own, for whatever it needs it. */
-  userHash: Int32Array
-  /** The user's number, or a guess at it; a backend's own, too. */
-  user: Int32Array
 
   constructor(capacity = 16) {
     this.ids = new Uint32Array(capacity * 4)
@@ -64,14 +67,12 @@ export class Batch {
     this.userEnd = new Uint32Array(capacity)
     this.index = new Uint32Array(capacity)
     this.verdicts = new Uint8Array(capacity)
-    this.userHash = new Int32Array(capacity)
-    this.user = new Int32Array(capacity)
   }
 
   /** A batch again, from what another thread has received of one. */
   static from(received: Batch): Batch {
     const { buffer, byteOffset, length } = received.bytes
-    return Object.assign(new Batch(0), received, { bytes: Buffer.from(buffer, byteOffset, length) })
+    return Object.assign(new Batch(0), received, { bytes: Buffer.from(buffer, byteOffset, length), byteLength: length })
   }
 
   /** Makes room for so many more events. Amortized O(events). */
@@ -87,18 +88,31 @@ export class Batch {
     larger.userEnd.set(this.userEnd)
     larger.index.set(this.index)
     larger.verdicts.set(this.verdicts)
-    larger.userHash.set(this.userHash)
-    larger.user.set(this.user)
-    const { count, bytes } = this
-    Object.assign(this, larger, { count, bytes })
+    const { count, bytes, byteLength } = this
+    Object.assign(this, larger, { count, bytes, byteLength })
   }
 
-  /** Forgets the events and their verdicts, so that none passes for one of the next request, and lets go of the bytes. */
+  /** Appends bytes, or the UTF-8 of a text, and returns their offset. Amortized O(length). */
+  write(text: string | Uint8Array): number {
+    const offset = this.byteLength
+    this.byteLength += typeof text === 'string' ? Buffer.byteLength(text) : text.length
+    if (this.byteLength > this.bytes.length) this.#grow(offset)
+    if (typeof text === 'string') this.bytes.write(text, offset)
+    else this.bytes.set(text, offset)
+    return offset
+  }
+
+  /** Forgets the events and their verdicts, so that none passes for one of the next request. */
   clear(): void {
     this.verdicts.fill(Verdict.Pending, 0, this.count)
     this.count = 0
-    this.bytes = EMPTY
+    this.byteLength = 0
+  }
+
+  /** Moves the first bytes into memory that has room for `byteLength`. */
+  #grow(used: number): void {
+    const larger = Buffer.allocUnsafeSlow(Math.max(MIN_BYTES, this.byteLength, 2 * this.bytes.length))
+    this.bytes.copy(larger, 0, 0, used)
+    this.bytes = larger
   }
 }
-
-const EMPTY = Buffer.alloc(0)

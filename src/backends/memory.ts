@@ -11,7 +11,8 @@ import {
 } from './backend.ts'
 import type { Batch } from './batch.ts'
 import { AppendSignal } from './core/log/append-signal.ts'
-import { MemoryCore, type Capacities } from './core/core.ts'
+import { MemoryCore } from './core/core.ts'
+import type { Capacities } from './core/intake.ts'
 import { formatCursor, parseCursor, type ParsedCursor } from './core/log/cursor.ts'
 import { MemoryPage, type Extract } from './core/log/page.ts'
 
@@ -42,6 +43,10 @@ export class MemoryStore implements EventStore {
 
   now(): number {
     return this.#core.now()
+  }
+
+  latestNow(): number {
+    return this.#core.latestNow()
   }
 
   async append(batch: Batch): Promise<Judgement> {
@@ -130,6 +135,8 @@ export class MemoryStore implements EventStore {
 export class MemoryAggregator implements Aggregator {
   readonly #core: MemoryCore
   readonly #store: MemoryStore
+  /** Settles when the users that were asked for last have been found. */
+  #previous: Promise<unknown> = Promise.resolve()
 
   constructor(core: MemoryCore, store: MemoryStore) {
     this.#core = core
@@ -141,11 +148,23 @@ export class MemoryAggregator implements Aggregator {
   }
 
   async users(window: TimeWindow, limit: number, named?: readonly string[]): Promise<UserCounts> {
-    for (;;) {
-      const counts = this.#core.users(window, limit, named)
-      if (counts !== undefined) return counts
-      // Between the pieces of the upkeep everybody else has a turn.
-      await new Promise((resolve) => setImmediate(resolve))
+    // One after the other: many that each take a part of every turn would make it long.
+    const answer = this.#previous.then(() => this.#usersInTurn(window, limit, named))
+    this.#previous = answer.catch(() => {})
+    return answer
+  }
+
+  async #usersInTurn(window: TimeWindow, limit: number, named?: readonly string[]): Promise<UserCounts> {
+    const ranking = named === undefined ? this.#core.rankUsers(window, limit) : undefined
+    try {
+      for (;;) {
+        const counts = this.#core.users(window, ranking ?? named!)
+        if (counts !== undefined) return counts
+        // Between the parts everybody else has a turn.
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+    } finally {
+      ranking?.end()
     }
   }
 

@@ -5,49 +5,81 @@
 import type { Receipt } from '../../schemas/index.ts'
 import type { EventStore } from '../backends/backend.ts'
 import { Batch } from '../backends/batch.ts'
-import { BodyMemory } from './body-memory.ts'
 import { readBody, type BodyKind } from './body-reader.ts'
-import { Overflow } from './overflow.ts'
+import { SLICE_BYTES } from './json.ts'
 import { makeReceipt } from './receipt.ts'
 import { Scanner } from './scan.ts'
+import { TURNS, type Turns } from './turns.ts'
 
 /** Most empty batches kept for the next requests. */
 const MAX_SPARE = 8
 
 /** Batches that have grown larger than this are not kept. */
-const MAX_SPARE_EVENTS = 10_000
+const MAX_SPARE_EVENTS = 20_000
+const MAX_SPARE_BYTES = 4 << 20
 
 /** What ingest needs. */
 export interface IngestOptions {
   store: EventStore
   /** Most events of one request. */
   maxEvents: number
+  /** Is handed every receipt but those of `validateOnly`. */
+  onReceipt?: (receipt: Receipt, sender: Sender) => void
+  /** Whether events may take the fast path, which changes nothing but the speed; by default they do. */
+  fastPath?: boolean
+  /** Where long bodies wait for their next turn; a test passes its own. */
+  turns?: Turns
+}
+
+/** Who sent events, as far as it is told; nothing here depends on it. */
+export interface Sender {
+  /** What the key is known as; never the key. */
+  key?: string
+  /** The origin of the page, as the client says. */
+  origin?: string
+}
+
+const UNKNOWN: Sender = {}
+
+/** How events are to be taken. */
+export interface IngestRequest {
+  /** The receipt is the same and nothing changes. [ING-4] */
+  validateOnly?: boolean
+  sender?: Sender
+  /**
+   * Called when the body has been read and its events are before the store, or never if it cannot be read: whoever waits
+   * for it before handing in the next body has them judged in order.
+   */
+  onRead?: () => void
 }
 
 /**
- * Takes a decompressed body and resolves with its receipt. With `validateOnly` the receipt is the same and nothing
- * changes [ING-4]. The body belongs to ingest from the call on.
+ * Takes a decompressed body, which nobody writes to meanwhile, and resolves with its receipt. A long body is read over
+ * many turns of the event loop, between others; a short one before the call returns. [LIMIT-3]
  * @throws ProblemError for what spoils the whole body; nothing was taken then
  */
-export type Ingest = (body: Buffer, kind: BodyKind, options?: { validateOnly?: boolean }) => Promise<Receipt>
+export type Ingest = (body: Buffer, kind: BodyKind, request?: IngestRequest) => Promise<Receipt>
 
 /** Makes the ingest function of a store. */
-export function createIngest({ store, maxEvents }: IngestOptions): Ingest {
-  const scanner = new Scanner()
-  const memory = new BodyMemory()
+export function createIngest({ store, maxEvents, onReceipt, fastPath = true, turns = TURNS }: IngestOptions): Ingest {
+  const scanner = fastPath ? new Scanner() : undefined
   const spare: Batch[] = []
 
-  return async function ingest(body, kind, options) {
+  return async function ingest(body, kind, { validateOnly = false, sender = UNKNOWN, onRead } = {}) {
+    if (body.length > SLICE_BYTES && turns.isOver) await turns.next()
     const batch = spare.pop() ?? new Batch()
-    const overflow = new Overflow(body, memory)
     try {
-      const { errors } = readBody(body, kind, { scanner, overflow, batch, maxEvents, now: store.now() })
-      const judgement = options?.validateOnly === true ? await store.check(batch) : await store.append(batch)
-      return makeReceipt(batch, errors, judgement)
+      const work = readBody(body, kind, { scanner, batch, maxEvents, now: store.latestNow() })
+      let step = work.next()
+      for (; step.done !== true; step = work.next()) if (turns.isOver) await turns.next()
+      const judging = validateOnly ? store.check(batch) : store.append(batch)
+      onRead?.()
+      const receipt = makeReceipt(batch, step.value.errors, await judging)
+      if (!validateOnly) onReceipt?.(receipt, sender)
+      return receipt
     } finally {
       batch.clear()
-      overflow.release()
-      if (spare.length < MAX_SPARE && batch.types.length <= MAX_SPARE_EVENTS * 2) spare.push(batch)
+      if (spare.length < MAX_SPARE && batch.types.length <= MAX_SPARE_EVENTS && batch.bytes.length <= MAX_SPARE_BYTES) spare.push(batch)
     }
   }
 }

@@ -20,11 +20,24 @@ export class JsonError extends Error {
   }
 }
 
-const QUOTE = 0x22
-const BACKSLASH = 0x5c
+/** Bytes after which whoever reads a long text looks whether others are waiting: a fraction of a millisecond. */
+export const SLICE_BYTES = 64 << 10
 
-/** The first byte at or after `at` that is not JSON white space; `end` if there is none. */
-export function skipSpace(bytes: Uint8Array, at: number, end: number): number {
+const QUOTE = 0x22
+const COMMA = 0x2c
+const COLON = 0x3a
+const BACKSLASH = 0x5c
+const OPEN_BRACKET = 0x5b
+const OPEN_BRACE = 0x7b
+const CLOSE_BRACE = 0x7d
+
+/** Length of the UTF-8 byte order mark that some senders put first, which a reader may ignore (RFC 8259 section 8.1). */
+export function byteOrderMark(text: Uint8Array): number {
+  return text[0] === 0xef && text[1] === 0xbb && text[2] === 0xbf ? 3 : 0
+}
+
+/** The first byte at or after `at` that is not white space of JSON; `end` if there is none. */
+export function skipWhitespace(bytes: Uint8Array, at: number, end: number): number {
   let i = at
   while (i < end) {
     const byte = bytes[i]
@@ -35,20 +48,114 @@ export function skipSpace(bytes: Uint8Array, at: number, end: number): number {
 }
 
 /**
- * The offset behind the value that begins at `at`. O(length).
+ * Skips values without recursion, so that it can stop within a long one and go on later. Each has a stack of its own, used
+ * again for the next value.
+ */
+export class ValueSkipper {
+  /** Where it stopped: after the value, once `advance` has returned true. */
+  offset = 0
+  #bytes: Uint8Array = NOTHING
+  #end = 0
+  /** The opening bracket of each level that is open, and how many there are around the value and altogether. */
+  readonly #open = new Uint8Array(JSON_MAX_DEPTH + 1)
+  #outer = 0
+  #depth = 0
+
+  /** Begins with the value at `at`, inside so many levels of nesting. */
+  begin(bytes: Uint8Array, at: number, end: number, depth = 0): void {
+    this.#bytes = bytes
+    this.#end = end
+    this.offset = at
+    this.#outer = this.#depth = depth
+  }
+
+  /**
+   * Goes on for about so many bytes, a string of whatever length included; returns whether the value is over. O(most).
+   * @throws JsonError
+   */
+  advance(most: number): boolean {
+    const bytes = this.#bytes
+    const end = this.#end
+    const pause = this.offset + most
+    let i = this.offset
+    do {
+      if (i >= pause) {
+        this.offset = i
+        return false
+      }
+      if (i >= end) throw new JsonError(i)
+      const byte = bytes[i]
+      if (byte === OPEN_BRACE || byte === OPEN_BRACKET) i = this.#enter(i, byte)
+      else i = this.#leave(skipScalar(bytes, i, end))
+    } while (this.#depth > this.#outer)
+    this.offset = i
+    this.#bytes = NOTHING
+    return true
+  }
+
+  /** Enters the object or array whose bracket is at `at`; returns where its first value begins, or what follows an empty one. */
+  #enter(at: number, bracket: number): number {
+    if (this.#depth >= JSON_MAX_DEPTH) throw new JsonError(at, true)
+    this.#open[++this.#depth] = bracket
+    const i = skipWhitespace(this.#bytes, at + 1, this.#end)
+    if (i < this.#end && this.#bytes[i] === bracket + 2) {
+      this.#depth--
+      return this.#leave(i + 1)
+    }
+    return bracket === OPEN_BRACE ? skipKey(this.#bytes, i, this.#end) : i
+  }
+
+  /** A value ends at `at`, and perhaps what it is in; returns where the next value begins, or the end of all. */
+  #leave(at: number): number {
+    const bytes = this.#bytes
+    const end = this.#end
+    let i = at
+    while (this.#depth > this.#outer) {
+      i = skipWhitespace(bytes, i, end)
+      const bracket = this.#open[this.#depth]
+      if (i < end && bytes[i] === bracket + 2) {
+        this.#depth--
+        i++
+        continue
+      }
+      if (i >= end || bytes[i] !== COMMA) throw new JsonError(i)
+      i = skipWhitespace(bytes, i + 1, end)
+      return bracket === OPEN_BRACE ? skipKey(bytes, i, end) : i
+    }
+    return i
+  }
+}
+
+const NOTHING = new Uint8Array(0)
+
+/**
+ * The offset after the value that begins at `at`. O(length).
  * @throws JsonError
  */
 export function skipValue(bytes: Uint8Array, at: number, end: number, depth = 0): number {
-  if (at >= end) throw new JsonError(at)
+  const skipper = new ValueSkipper()
+  skipper.begin(bytes, at, end, depth)
+  skipper.advance(Infinity)
+  return skipper.offset
+}
+
+/** The offset after the string, word or number that begins at `at`. */
+function skipScalar(bytes: Uint8Array, at: number, end: number): number {
   switch (bytes[at]) {
-    case 0x7b: return skipObject(bytes, at, end, depth + 1)
-    case 0x5b: return skipArray(bytes, at, end, depth + 1)
     case QUOTE: return skipString(bytes, at, end)
     case 0x74: return skipWord(bytes, at, end, 'true')
     case 0x66: return skipWord(bytes, at, end, 'false')
     case 0x6e: return skipWord(bytes, at, end, 'null')
     default: return skipNumber(bytes, at, end)
   }
+}
+
+/** Where the value of the member begins whose key is at `at`. */
+function skipKey(bytes: Uint8Array, at: number, end: number): number {
+  if (at >= end || bytes[at] !== QUOTE) throw new JsonError(at)
+  const colon = skipWhitespace(bytes, skipString(bytes, at, end), end)
+  if (colon >= end || bytes[colon] !== COLON) throw new JsonError(colon)
+  return skipWhitespace(bytes, colon + 1, end)
 }
 
 /** A member of an object: where its key and its value lie. */
@@ -60,49 +167,30 @@ export interface Member {
 }
 
 /**
- * Calls back for each member of the object that begins at `at`, in order; returns the offset behind the object.
+ * The members of the object that begins at `at`, in order; yields undefined where it can be held up. Returns the offset after the
+ * object.
  * @throws JsonError
  */
-export function eachMember(bytes: Uint8Array, at: number, end: number, visit: (member: Member) => void, depth = 1): number {
-  if (depth > JSON_MAX_DEPTH) throw new JsonError(at, true)
-  let i = skipSpace(bytes, at + 1, end)
-  if (i < end && bytes[i] === 0x7d) return i + 1
+export function * members(bytes: Uint8Array, at: number, end: number): Generator<Member | undefined, number> {
+  const skipper = new ValueSkipper()
+  let i = skipWhitespace(bytes, at + 1, end)
+  if (i < end && bytes[i] === CLOSE_BRACE) return i + 1
   for (;;) {
-    if (i >= end || bytes[i] !== QUOTE) throw new JsonError(i)
     const keyStart = i
-    const keyEnd = skipString(bytes, i, end)
-    i = skipSpace(bytes, keyEnd, end)
-    if (i >= end || bytes[i] !== 0x3a) throw new JsonError(i)
-    const valueStart = skipSpace(bytes, i + 1, end)
-    const valueEnd = skipValue(bytes, valueStart, end, depth)
-    visit({ keyStart, keyEnd, valueStart, valueEnd })
-    i = skipSpace(bytes, valueEnd, end)
-    if (i < end && bytes[i] === 0x7d) return i + 1
-    if (i >= end || bytes[i] !== 0x2c) throw new JsonError(i)
-    i = skipSpace(bytes, i + 1, end)
-  }
-}
-
-function ignore(): void {}
-
-function skipObject(bytes: Uint8Array, at: number, end: number, depth: number): number {
-  return eachMember(bytes, at, end, ignore, depth)
-}
-
-function skipArray(bytes: Uint8Array, at: number, end: number, depth: number): number {
-  if (depth > JSON_MAX_DEPTH) throw new JsonError(at, true)
-  let i = skipSpace(bytes, at + 1, end)
-  if (i < end && bytes[i] === 0x5d) return i + 1
-  for (;;) {
-    i = skipSpace(bytes, skipValue(bytes, i, end, depth), end)
-    if (i < end && bytes[i] === 0x5d) return i + 1
-    if (i >= end || bytes[i] !== 0x2c) throw new JsonError(i)
-    i = skipSpace(bytes, i + 1, end)
+    const valueStart = skipKey(bytes, i, end)
+    skipper.begin(bytes, valueStart, end, 1)
+    while (!skipper.advance(SLICE_BYTES)) yield undefined
+    const valueEnd = skipper.offset
+    yield { keyStart, keyEnd: skipString(bytes, keyStart, end), valueStart, valueEnd }
+    i = skipWhitespace(bytes, valueEnd, end)
+    if (i < end && bytes[i] === CLOSE_BRACE) return i + 1
+    if (i >= end || bytes[i] !== COMMA) throw new JsonError(i)
+    i = skipWhitespace(bytes, i + 1, end)
   }
 }
 
 /**
- * The offset behind the string whose opening quote is at `at`.
+ * The offset after the string whose opening quote is at `at`.
  * @throws JsonError
  */
 export function skipString(bytes: Uint8Array, at: number, end: number): number {
@@ -157,7 +245,7 @@ function skipNumber(bytes: Uint8Array, at: number, end: number): number {
   return i
 }
 
-/** Behind at least one digit. */
+/** After at least one digit. */
 function skipDigits(bytes: Uint8Array, at: number, end: number): number {
   let i = at
   while (i < end && isDigit(bytes[i])) i++

@@ -8,7 +8,8 @@ import { Verdict, type Batch } from '../backends/batch.ts'
 const UNAVAILABLE: Partial<Record<number, { code: UnavailableCode, detail: string }>> = {
   [Verdict.UserCapacity]: { code: 'user_capacity', detail: 'no more users can be known just now; send the event again later, with the same id' },
   [Verdict.StorageFull]: { code: 'storage_full', detail: 'the storage is full; send the event again later, with the same id' },
-  [Verdict.StorageUnavailable]: { code: 'storage_unavailable', detail: 'the storage cannot be reached; send the event again, with the same id' }
+  [Verdict.StorageUnavailable]: { code: 'storage_unavailable', detail: 'the storage cannot be reached; send the event again, with the same id' },
+  [Verdict.ClockUnsettled]: { code: 'clock_unsettled', detail: 'the clock of the service has leapt, and whether the event is of this time is known within about a minute; send the event again then, with the same id' }
 }
 
 /**

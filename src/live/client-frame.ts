@@ -7,10 +7,10 @@ import {
   Event, PublishFrame, SubscribeFrame as SubscribeSchema, UnsubscribeFrame as UnsubscribeSchema, UnwatchFrame as UnwatchSchema,
   WatchFrame as WatchSchema, type ClientFrame
 } from '../../schemas/index.ts'
-import { syntaxProblem } from '../ingest/body-reader.ts'
 import { isUserId } from '../ingest/event-validator.ts'
-import { JsonError, eachMember, skipSpace, skipValue, type Member } from '../ingest/json.ts'
+import { JsonError, byteOrderMark, members, skipValue, skipWhitespace, type Member } from '../ingest/json.ts'
 import { parseJson } from '../ingest/json-value.ts'
+import { syntaxProblem } from '../ingest/syntax-problem.ts'
 import { FrameError, asFrameError } from './frame-error.ts'
 
 /** Events to take: one event or an array of them, as JSON. */
@@ -21,7 +21,7 @@ export interface Publish {
 }
 
 /** What a client asks for. */
-export type Request = Publish | Exclude<ClientFrame, { type: 'publish' }>
+export type ClientRequest = Publish | Exclude<ClientFrame, { type: 'publish' }>
 
 const OPEN_BRACKET = 0x5b
 const OPEN_BRACE = 0x7b
@@ -29,6 +29,9 @@ const BACKSLASH = 0x5c
 
 /** Bytes of the longest known key, with every character escaped, and its quotes. */
 const KEY_MAX_BYTES = 64
+
+/** Most bytes of a frame that is not a `publish`; how long one is, is known before it is parsed. */
+const MAX_BYTES = 1 << 20
 
 const EVENT_FIELDS: ReadonlySet<string> = new Set(Object.keys(Event.properties))
 const PUBLISH_FIELDS: ReadonlySet<string> = new Set(Object.keys(PublishFrame.properties))
@@ -46,46 +49,63 @@ const KNOWN_TYPES = [PublishFrame.properties.type.const, ...VALIDATORS.keys()].j
 const ID_MAX_LENGTH = PublishFrame.properties.id.maxLength!
 
 /**
- * Reads one frame, which is valid UTF-8. An array, and an object that has fields of an event and no `type`, are events
- * to publish.
+ * Reads one frame, which is valid UTF-8. An array, an object that has fields of an event and no `type`, and one that has only
+ * `events` are events to publish. Of those nothing but the end is looked for; yields where it can be held up. O(length).
  * @throws FrameError
  */
-export function readClientFrame(bytes: Buffer): Request {
+export function * readClientFrame(bytes: Buffer): Generator<void, ClientRequest> {
   try {
-    const start = skipSpace(bytes, 0, bytes.length)
+    const start = skipWhitespace(bytes, byteOrderMark(bytes), bytes.length)
     if (bytes[start] === OPEN_BRACKET) return { type: 'publish', body: bytes }
-    if (bytes[start] === OPEN_BRACE) return readObject(bytes, start)
+    if (bytes[start] === OPEN_BRACE) return yield * readObject(bytes, start)
     expectEnd(bytes, skipValue(bytes, start, bytes.length))
   } catch (error) {
-    throw error instanceof JsonError ? asFrameError(syntaxProblem(bytes, error), undefined) : error
+    throw error instanceof JsonError ? asFrameError(yield * syntaxProblem(bytes, error), undefined) : error
   }
   throw new FrameError('invalid_frame', 'a frame is a JSON object with a `type`, an event, or an array of events')
 }
 
 function expectEnd(bytes: Buffer, at: number): void {
-  const end = skipSpace(bytes, at, bytes.length)
+  const end = skipWhitespace(bytes, at, bytes.length)
   if (end < bytes.length) throw new JsonError(end)
 }
 
-function readObject(bytes: Buffer, start: number): Request {
-  const members = new Map<string, Member>()
-  expectEnd(bytes, eachMember(bytes, start, bytes.length, (member) => {
-    const key = keyAt(bytes, member)
-    members.set(KNOWN_FIELDS.has(key) ? key : UNKNOWN, member)
-  }))
-  const type = members.get('type')
+/** Where the members of a frame lie, by their names. */
+function * locate(bytes: Buffer, start: number): Generator<void, Map<string, Member>> {
+  const found = new Map<string, Member>()
+  const work = members(bytes, start, bytes.length)
+  for (let step = work.next(); ; step = work.next()) {
+    if (step.done === true) {
+      expectEnd(bytes, step.value)
+      return found
+    }
+    const member = step.value
+    if (member === undefined) {
+      yield
+    } else {
+      const key = keyAt(bytes, member)
+      found.set(KNOWN_FIELDS.has(key) ? key : UNKNOWN, member)
+    }
+  }
+}
+
+function * readObject(bytes: Buffer, start: number): Generator<void, ClientRequest> {
+  const found = yield * locate(bytes, start)
+  const type = found.get('type')
   if (type === undefined) {
-    for (const key of members.keys()) if (EVENT_FIELDS.has(key)) return { type: 'publish', body: bytes }
+    for (const key of found.keys()) if (EVENT_FIELDS.has(key)) return { type: 'publish', body: bytes }
+    if (found.size === 1 && found.has('events')) return { type: 'publish', body: bytes }
     throw new FrameError('invalid_frame', 'a frame has a `type`, and an event its own fields')
   }
-  const id = readId(bytes, members.get('id'))
-  const name = valueAt(bytes, type)
-  if (name === 'publish') return readPublish(bytes, members, id)
+  const id = readId(bytes, found.get('id'))
+  const name = type.valueEnd - type.valueStart <= KEY_MAX_BYTES ? valueAt(bytes, type) : undefined
+  if (name === 'publish') return readPublish(bytes, found, id)
   const validate = typeof name === 'string' ? VALIDATORS.get(name) : undefined
   if (validate === undefined) throw new FrameError('unknown_type', `\`type\` must be one of ${KNOWN_TYPES}`, id)
+  if (bytes.length > MAX_BYTES) throw new FrameError('invalid_frame', `a frame that is not a \`publish\` may have at most ${MAX_BYTES} bytes`, id)
   const frame = parseJson(bytes.toString('utf8', start))
   if (!validate(frame)) throw new FrameError('invalid_frame', describe(validate.errors![0]), id)
-  return frame as Request
+  return frame as ClientRequest
 }
 
 function readPublish(bytes: Buffer, members: Map<string, Member>, id: string | undefined): Publish {

@@ -7,7 +7,8 @@ import type { SubscribeFrame, UnsubscribeFrame } from '../../schemas/index.ts'
 import type { Static } from '@sinclair/typebox'
 import type { EventStore, Filter, Location } from '../backends/backend.ts'
 import type { Ingest } from '../ingest/ingest.ts'
-import { readClientFrame, type Publish, type Request } from './client-frame.ts'
+import { TURNS } from '../ingest/turns.ts'
+import { readClientFrame, type ClientRequest, type Publish } from './client-frame.ts'
 import { CloseCode, type Connection } from './connection.ts'
 import type { Feed } from './feed.ts'
 import { makeFilter } from './filter.ts'
@@ -42,6 +43,8 @@ export interface SessionContext {
 export interface SessionOptions {
   canRead: boolean
   canWrite: boolean
+  /** Takes what this client publishes, or says why not; without it the one that all share. */
+  ingest?: Ingest
   /** Undefined for a client that asks for no events. */
   filter?: Filter
   /** Where it begins. */
@@ -63,10 +66,13 @@ export class Session {
   readonly #liveness: Liveness
   readonly #canRead: boolean
   readonly #canWrite: boolean
+  readonly #ingest: Ingest
   readonly #inbox: Buffer[] = []
   readonly #steps: Step[] = []
   #unsentAnswers = 0
   #publishBytes = 0
+  /** Frames that are being read: one, but that the read of what it publishes begins before its own has ended. */
+  #reading = 0
   #badFrames = 0
   #isAsking = false
   #isPaused = false
@@ -74,12 +80,13 @@ export class Session {
   #isClosed = false
   #whenIdle: (() => void) | undefined
 
-  constructor(context: SessionContext, connection: Connection, { canRead, canWrite, filter, location }: SessionOptions) {
+  constructor(context: SessionContext, connection: Connection, { canRead, canWrite, ingest, filter, location }: SessionOptions) {
     const { feed, summaries, heartbeat, liveness } = context
     this.#context = context
     this.#connection = connection
     this.#canRead = canRead
     this.#canWrite = canWrite
+    this.#ingest = ingest ?? context.ingest
     this.#outbox = new Outbox(connection, feed.now)
     this.#subscriber = new Subscriber(feed, connection, this.#outbox, socketEncoding, location.cursor)
     this.#watcher = new Watcher(summaries, this.#subscriber, this.#outbox)
@@ -132,7 +139,7 @@ export class Session {
   /** Begins with as many frames as may be under way, and lets the client send more or not. */
   #work(): void {
     let taken = 0
-    while (taken < this.#inbox.length && !this.#isBusy) this.#take(this.#inbox[taken++])
+    while (taken < this.#inbox.length && this.#reading === 0 && !this.#isBusy) this.#take(this.#inbox[taken++])
     this.#inbox.splice(0, taken)
     const isPaused = this.#inbox.length > 0 || this.#isBusy
     if (isPaused !== this.#isPaused) {
@@ -153,14 +160,31 @@ export class Session {
   #take(bytes: Buffer): void {
     const step: Step = { run: undefined }
     this.#steps.push(step)
-    try {
-      const request = readClientFrame(bytes)
-      if (request.type === 'publish') this.#publish(request, step)
-      else step.run = () => this.#carryOut(request)
-    } catch (error) {
-      step.run = () => this.#refuse(asFrameError(error, undefined))
-    }
-    this.#proceed()
+    this.#read((done) => TURNS.run(readClientFrame(bytes), (outcome) => {
+      try {
+        const request = outcome()
+        if (request.type === 'publish') this.#publish(request, step)
+        else step.run = () => this.#carryOut(request)
+      } catch (error) {
+        step.run = () => this.#refuse(asFrameError(error, undefined))
+      }
+      this.#proceed()
+      done()
+    }))
+  }
+
+  /** Takes no frame while one is being read, so that all are in order; a short one is done with before this returns. */
+  #read(begin: (done: () => void) => void): void {
+    let isNow = true
+    let isDone = false
+    this.#reading++
+    begin(() => {
+      if (isDone) return
+      isDone = true
+      this.#reading--
+      if (!isNow) queueMicrotask(() => this.#work())
+    })
+    isNow = false
   }
 
   /** Does what is known and due, in order: a step that asks the store holds up those after it. */
@@ -186,21 +210,22 @@ export class Session {
     if (!this.#canWrite) throw new FrameError('forbidden', 'this needs a write key', id)
     const size = body.length
     this.#publishBytes += size
-    this.#context.ingest(body, 'json').then(
+    this.#read((done) => this.#ingest(body, 'json', { onRead: done }).then(
       (receipt) => () => {
         this.#badFrames = 0
         this.#answer(ackFrame(id, receipt))
       },
       (error) => () => this.#refuse(this.#describe(error, id))
     ).then((run) => {
+      done()
       this.#publishBytes -= size
       step.run = run
       this.#proceed()
       this.#work()
-    })
+    }))
   }
 
-  #carryOut(request: Exclude<Request, Publish>): void | Promise<void> {
+  #carryOut(request: Exclude<ClientRequest, Publish>): void | Promise<void> {
     if (this.#isClosed || this.#isRefusing) return
     try {
       if (!this.#canRead) throw new FrameError('forbidden', 'this needs a read key', request.id)

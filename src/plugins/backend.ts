@@ -4,6 +4,8 @@ import fp from 'fastify-plugin'
 import type { Aggregator, Backend, Clock, EventStore } from '../backends/backend.ts'
 import { createJournalBackend, type JournalReport } from '../backends/journal/journal.ts'
 import { createMemoryBackend } from '../backends/memory.ts'
+import { systemClock } from '../backends/system-clock.ts'
+import { createRedisBackend, type RedisReport } from '../backends/redis/redis.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -15,11 +17,6 @@ declare module 'fastify' {
 /** Milliseconds between two pieces of upkeep. */
 const MAINTENANCE_INTERVAL = 50
 
-const systemClock: Clock = {
-  wall: () => Date.now(),
-  monotonic: () => performance.now()
-}
-
 function logReport(log: FastifyBaseLogger, report: JournalReport): void {
   const { type, ...fields } = report
   if (type === 'replaying') log.info(fields, 'reading the journal')
@@ -29,9 +26,28 @@ function logReport(log: FastifyBaseLogger, report: JournalReport): void {
   else log.warn(fields, 'journal')
 }
 
+function logEngine(log: FastifyBaseLogger, report: RedisReport): void {
+  if (report.type === 'recovered') log.info('the engine answers again')
+  else if (report.type === 'failed') log.error({ detail: report.detail }, 'the engine fails: what it touches is unavailable until it answers again')
+  else log.warn({ detail: report.detail }, 'redis')
+}
+
 async function createBackend({ log, settings }: FastifyInstance, clock: Clock, journalThread?: URL): Promise<Backend> {
   const options = { clock, dedupCapacity: settings.DEDUP_CAPACITY, userCapacity: settings.USER_CAPACITY, logBytes: settings.EVENT_LOG_BYTES }
   if (settings.STORE === 'memory') return createMemoryBackend(options)
+  if (settings.STORE === 'redis') {
+    return createRedisBackend({
+      nodes: settings.REDIS_NODES,
+      prefix: settings.REDIS_PREFIX,
+      partitions: settings.REDIS_PARTITIONS,
+      username: settings.REDIS_USERNAME || undefined,
+      password: settings.REDIS_PASSWORD || undefined,
+      tls: settings.REDIS_TLS === 'on',
+      wait: settings.REDIS_WAIT,
+      logBytes: settings.EVENT_LOG_BYTES,
+      report: (report) => logEngine(log, report)
+    })
+  }
   return createJournalBackend({
     ...options,
     directory: settings.DATA_DIR,
@@ -47,9 +63,16 @@ export default fp<{ clock?: Clock, backend?: Backend, journalThread?: URL }>(asy
   app.decorate('aggregator', aggregator)
 
   let exact = true
+  let isClockRight = true
   const maintenance = setInterval(() => {
     store.maintain()
     const health = store.health()
+    const { clock } = health
+    if (clock !== undefined && clock.right !== isClockRight) { // [TIME-4]
+      isClockRight = clock.right
+      if (isClockRight) app.log.warn(clock, 'the wall clock and the time that events are counted by agree again')
+      else app.log.warn(clock, clock.detail!)
+    }
     if (health.exact === exact) return
     exact = health.exact
     if (exact) app.log.info('counts are exact again')

@@ -113,4 +113,8 @@ export default fp(async (app) => {
   })
 
   app.get('/', { schema: { hide: true } }, async (_request, reply) => reply.redirect('/docs'))
-}, { name: 'docs' })
+}, {
+  name: 'docs',
+  // Hooks reach the routes that are added after them, and these are the first.
+  dependencies: ['headers', 'problems', 'schemas', 'origins', 'keys', 'rate-limit', 'request-syntax', 'client-errors', 'graceful-shutdown', 'metrics', 'live']
+})

@@ -38,7 +38,8 @@ const SHARE_OF_GOODBYE = 0.25
 
 /** Whether a request wants to become a WebSocket; other upgrades are ignored, as HTTP allows (RFC 9110 section 7.8). */
 export function isHandshake({ method, headers }: IncomingMessage): boolean {
-  return method === 'GET' && headers.upgrade?.toLowerCase() === 'websocket'
+  return method === 'GET' && headers.upgrade?.toLowerCase() === 'websocket' &&
+    headers['content-length'] === undefined && headers['transfer-encoding'] === undefined
 }
 
 export default fp<{ clock?: Clock, liveTimes?: Partial<LiveTimes> }>(async (app, { clock, liveTimes }) => {
@@ -90,4 +91,4 @@ export default fp<{ clock?: Clock, liveTimes?: Partial<LiveTimes> }>(async (app,
     clearInterval(ticking)
     live.close()
   })
-}, { name: 'live', dependencies: ['settings', 'backend', 'ingest', 'keys', 'origins'] })
+}, { name: 'live', dependencies: ['settings', 'backend', 'ingest', 'keys', 'origins', 'graceful-shutdown'] })

@@ -4,9 +4,8 @@
  * events; all else is made when somebody asks.
  */
 import fp from 'fastify-plugin'
-import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
-import type { StoreHealth } from '../../schemas/index.ts'
-import type { LiveStats } from '../live/feed.ts'
+import { Counter, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
+import { REJECTION_CODES, UNAVAILABLE_CODES, type Receipt } from '../../schemas/index.ts'
 
 /** Bounds of the buckets for how long requests take, in seconds. */
 const DURATION_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
@@ -14,30 +13,10 @@ const DURATION_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.
 /** The label of requests that no route takes. */
 const UNMATCHED = 'unmatched'
 
-/** What the store says of itself, as gauges: name, help and value. */
-const STORE_GAUGES: readonly (readonly [string, string, (health: StoreHealth) => number])[] = [
-  ['events_dedup_ids', 'Event ids remembered.', (health) => health.ids],
-  ['events_dedup_ids_capacity', 'Most event ids that can be remembered.', (health) => health.id_capacity],
-  ['events_dedup_horizon_seconds', 'For how long an id is remembered at the least, as things stand.', (health) => health.dedup_horizon_seconds],
-  ['events_exact', '1 while every id is remembered for 8 days, so that counts are exact; else 0.', (health) => Number(health.exact)],
-  ['events_users', 'Users known.', (health) => health.users],
-  ['events_users_capacity', 'Most users that can be known.', (health) => health.user_capacity],
-  ['events_log_bytes', 'Bytes that the event log holds.', (health) => health.log_bytes],
-  ['events_log_capacity_bytes', 'Most bytes that the event log may hold.', (health) => health.log_capacity_bytes],
-  ['events_log_events', 'Events in the event log.', (health) => health.events_retained]
-]
+/** The verdicts on events, and the fields of a receipt that count them. */
+const VERDICTS = [['accepted', 'accepted'], ['duplicate', 'duplicates'], ['rejected', 'rejected'], ['unavailable', 'unavailable']] as const
 
-/** What live delivery has done, as counters: name, help and value. */
-const LIVE_COUNTERS: readonly (readonly [string, string, keyof LiveStats])[] = [
-  ['events_live_frames_total', 'Frames of events handed to subscribers.', 'frames'],
-  ['events_live_delivered_total', 'Events handed to subscribers, one for each subscriber.', 'events'],
-  ['events_live_gaps_total', 'Stretches of events that a subscriber was told it missed.', 'gaps'],
-  ['events_live_holds_total', 'Times that a subscriber was slower than the events.', 'holds'],
-  ['events_live_cuts_total', 'Subscribers cut off because they gave no sign of life.', 'cuts']
-]
-
-/** The verdicts on events. */
-const VERDICTS = ['accepted', 'duplicate', 'rejected', 'unavailable'] as const
+type Counts = Record<(typeof VERDICTS)[number][0], number>
 
 let processMetrics: Registry | undefined
 
@@ -52,8 +31,10 @@ function processRegistry(): Registry {
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** All that is measured of this application and its process. */
+    /** All that is measured of this application and its process; whoever has more to measure registers it here. */
     metrics: Registry
+    /** Counts the events of a receipt by their verdicts, and by what their key is known as. O(errors). */
+    countReceipt(receipt: Receipt, keyLabel: string | undefined): void
   }
 }
 
@@ -89,16 +70,44 @@ export default fp(async (app) => {
     done()
   })
 
+  const keyRequests = new Counter({
+    name: 'http_requests_by_key_total',
+    help: 'Requests answered, by the name of their key; a key without one goes by its place.',
+    labelNames: ['key'] as const,
+    registers
+  })
+  for (const key of app.keyLabels) keyRequests.inc({ key }, 0)
+  app.addHook('onResponse', ({ knownKey }, _reply, done) => {
+    if (knownKey != null) keyRequests.inc({ key: knownKey.label })
+    done()
+  })
+
   // Events, over whichever transport they came
-  const received = { accepted: 0, duplicate: 0, rejected: 0, unavailable: 0, late: 0 }
+  const taken = { accepted: 0, duplicate: 0 }
+  const refused = new Map<string, number>([...REJECTION_CODES, ...UNAVAILABLE_CODES].map((code) => [code, 0]))
+  const receivedByKey = new Map<string, Counts>(app.keyLabels.map((key) => [key, { accepted: 0, duplicate: 0, rejected: 0, unavailable: 0 }]))
+  let late = 0
   registry.registerMetric(new Counter({
     name: 'events_total',
-    help: 'Events received, by verdict.',
-    labelNames: ['verdict'],
+    help: 'Events received, by verdict, and where they were not taken by the reason.',
+    labelNames: ['verdict', 'reason'],
     registers: [],
     collect() {
       this.reset()
-      for (const verdict of VERDICTS) this.inc({ verdict }, received[verdict])
+      for (const verdict of ['accepted', 'duplicate'] as const) this.inc({ verdict }, taken[verdict])
+      for (const [verdict, reasons] of [['rejected', REJECTION_CODES], ['unavailable', UNAVAILABLE_CODES]] as const) {
+        for (const reason of reasons) this.inc({ verdict, reason }, refused.get(reason))
+      }
+    }
+  }))
+  registry.registerMetric(new Counter({
+    name: 'events_by_key_total',
+    help: 'Events received with a known key, by its name and by verdict; a key without a name goes by its place.',
+    labelNames: ['key', 'verdict'],
+    registers: [],
+    collect() {
+      this.reset()
+      for (const [key, counts] of receivedByKey) for (const [verdict] of VERDICTS) this.inc({ key, verdict }, counts[verdict])
     }
   }))
   registry.registerMetric(new Counter({
@@ -107,43 +116,16 @@ export default fp(async (app) => {
     registers: [],
     collect() {
       this.reset()
-      this.inc(received.late)
+      this.inc(late)
     }
   }))
 
-  const { ingest } = app
-  app.ingest = async (body, kind, options) => {
-    const receipt = await ingest(body, kind, options)
-    if (options?.validateOnly === true) return receipt
-    received.accepted += receipt.accepted
-    received.duplicate += receipt.duplicates
-    received.rejected += receipt.rejected
-    received.unavailable += receipt.unavailable
-    received.late += receipt.late
-    return receipt
-  }
-
-  // The store
-  for (const [name, help, value] of STORE_GAUGES) {
-    registry.registerMetric(new Gauge({ name, help, registers: [], collect() { this.set(value(app.store.health())) } }))
-  }
-
-  // Live delivery, which is put together later
-  registry.registerMetric(new Gauge({
-    name: 'events_live_subscribers',
-    help: 'Open live connections.',
-    registers: [],
-    collect() { this.set(app.live.subscribers) }
-  }))
-  for (const [name, help, key] of LIVE_COUNTERS) {
-    registry.registerMetric(new Counter({
-      name,
-      help,
-      registers: [],
-      collect() {
-        this.reset()
-        this.inc(app.live.stats[key])
-      }
-    }))
-  }
-}, { name: 'metrics', dependencies: ['backend', 'ingest'] })
+  app.decorate('countReceipt', (receipt: Receipt, keyLabel: string | undefined) => {
+    taken.accepted += receipt.accepted
+    taken.duplicate += receipt.duplicates
+    const ofKey = keyLabel === undefined ? undefined : receivedByKey.get(keyLabel)
+    if (ofKey !== undefined) for (const [verdict, field] of VERDICTS) ofKey[verdict] += receipt[field]
+    for (const { code } of receipt.errors) refused.set(code, refused.get(code)! + 1)
+    late += receipt.late
+  })
+}, { name: 'metrics', dependencies: ['headers', 'keys'] })

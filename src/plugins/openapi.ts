@@ -32,6 +32,7 @@ const TYPICAL_PROBLEMS: Readonly<Record<string, readonly [ProblemCode, string]>>
   422: ['all_rejected', 'see `errors`; do not send these events again unchanged'],
   426: ['upgrade_required', 'open a WebSocket here, or use `GET /events/stream`'],
   429: ['too_many_requests', 'at most 100 requests a second; go on in 1 second'],
+  431: ['headers_too_large', 'the line and the headers of a request may have at most 64 KiB'],
   500: ['internal_error', 'the service failed; its log says more under this request_id'],
   503: ['stopping', 'send the request again, it goes to another instance or to the next start']
 }

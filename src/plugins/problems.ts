@@ -6,6 +6,15 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import fp from 'fastify-plugin'
 import { InvalidCursorError, LostCursorError, StorageUnavailableError } from '../backends/backend.ts'
 import { PROBLEMS, ProblemError, type ProblemCode } from '../errors.ts'
+import { describeAnswer } from '../logger.ts'
+import { senderOf } from './rejections.ts'
+
+declare module 'fastify' {
+  interface FastifyReply {
+    /** The code of the problem that is answered, if it is one. */
+    problem: ProblemCode | null
+  }
+}
 
 export const PROBLEM_MEDIA_TYPE = 'application/problem+json; charset=utf-8'
 
@@ -20,7 +29,10 @@ export function problemBody(code: ProblemCode, detail: string, requestId: string
 
 /** Answers with a problem; `fields` are further members of its body, such as a receipt's. */
 export function sendProblem(reply: FastifyReply, error: ProblemError, fields?: object): FastifyReply {
-  const { id } = reply.request
+  const { request } = reply
+  const { id } = request
+  reply.problem = error.code
+  if (fields === undefined) request.server.rejections.addRequest(error.code, senderOf(request)) // of a receipt, its events are taken down
   return reply
     .code(error.statusCode)
     .headers({ ...error.headers, 'x-request-id': id, 'content-type': PROBLEM_MEDIA_TYPE })
@@ -42,7 +54,7 @@ function asProblem(error: FastifyError): ProblemError | undefined {
   if (error instanceof StorageUnavailableError) {
     return new ProblemError('storage_unavailable', 'nothing has changed; send the same request again', { 'retry-after': RETRY_AFTER })
   }
-  if (error.validation !== undefined) return new ProblemError('invalid_query', error.message)
+  if (error.validationContext !== undefined) return new ProblemError('invalid_query', error.message)
   const known = FRAMEWORK_ERRORS.get(error.code)
   if (known !== undefined) return new ProblemError(...known)
   if (error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500) return new ProblemError('bad_request', 'the request is not valid')
@@ -52,7 +64,9 @@ function asProblem(error: FastifyError): ProblemError | undefined {
 function answerError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   // Fastify closes the connection after any error in a body; here only a problem that says so does, because a client
   // that is cut off while it sends may never see the answer. What was decided before (on `raw`) stays.
-  if (error instanceof ProblemError && !reply.raw.hasHeader('connection')) reply.removeHeader('connection')
+  if (error instanceof ProblemError && !reply.raw.hasHeader('connection') && reply.hasHeader('connection')) {
+    reply.header('connection', reply.raw.shouldKeepAlive ? 'keep-alive' : 'close')
+  }
   const problem = request.is404 && !(error instanceof ProblemError) ? notFound(request) : asProblem(error)
   if (problem !== undefined) return sendProblem(reply, problem)
   request.log.error({ err: error }, 'request failed')
@@ -62,8 +76,8 @@ function answerError(error: FastifyError, request: FastifyRequest, reply: Fastif
 /** Answers what the router itself refuses, before there is a route. */
 export function answerFrameworkError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
   const problem = asProblem(error) ?? new ProblemError('bad_request', 'the request is not valid')
-  request.log.info({ code: problem.code }, 'request refused')
   sendProblem(reply, problem)
+  request.log.info(describeAnswer(request, reply), 'answered') // Fastify has no line for it
 }
 
 /** No route: 405 with the methods that there are, if there are any, else 404. */
@@ -76,10 +90,16 @@ function notFound(request: FastifyRequest): ProblemError {
 
 /** OPTIONS is left out: CORS answers it at every address, known or not. */
 function methodsOf(app: FastifyInstance, url: string): string[] {
-  return app.supportedMethods.filter((method) => method !== 'OPTIONS' && app.findRoute({ method, url }) !== null).sort()
+  const path = url.replace(/\/?(?:\?.*)?$/, '')
+  return app.supportedMethods.filter((method) => method !== 'OPTIONS' && app.findRoute({ method, url: path }) !== null).sort()
 }
 
 export default fp(async (app) => {
+  app.decorateReply('problem', null)
   app.setErrorHandler<FastifyError>(answerError)
-  app.setNotFoundHandler((request, reply) => sendProblem(reply, notFound(request)))
-}, { name: 'problems' })
+  app.setNotFoundHandler((request, reply) => {
+    // `OPTIONS *` asks about the service as a whole (RFC 9110 section 9.3.7).
+    if (request.url === '*' && request.method === 'OPTIONS') return reply.code(204).header('allow', 'GET, HEAD, OPTIONS, POST').send()
+    return sendProblem(reply, notFound(request))
+  })
+}, { name: 'problems', dependencies: ['rejections'] })

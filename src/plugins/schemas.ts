@@ -2,9 +2,11 @@
  * Registers the contracts by name and says how requests are checked against them: query strings strictly and with
  * coercion from text; bodies not at all, because the core judges them event by event.
  */
+import type { TObject } from '@sinclair/typebox'
 import { Ajv, type ErrorObject } from 'ajv'
+import type { FastifySchemaValidationError } from 'fastify'
 import fp from 'fastify-plugin'
-import { HTTP_SCHEMAS } from '../../schemas/index.ts'
+import { findNotDecimal, HTTP_SCHEMAS } from '../../schemas/index.ts'
 import { isUserId } from '../ingest/event-validator.ts'
 
 /** Longest piece of a client's own text that an error message repeats. */
@@ -28,7 +30,16 @@ export default fp(async (app) => {
 
   // Without strictNumbers a bound also holds for Infinity.
   const ajv = new Ajv({ coerceTypes: 'array', useDefaults: true, strictNumbers: false, verbose: true, formats: { 'user-id': isUserId } })
-  app.setValidatorCompiler(({ schema, httpPart }) => httpPart === 'body' ? () => true : ajv.compile(schema as object))
+  app.setValidatorCompiler<TObject>(({ schema, httpPart }) => {
+    if (httpPart === 'body') return () => true
+    const validate = ajv.compile(schema)
+    if (httpPart !== 'querystring') return validate
+    return (query) => {
+      const [name] = findNotDecimal(schema, query)
+      if (name !== undefined) return { error: new Error(`\`${name}\` must be a whole number in plain decimal digits`) }
+      return validate(query) ? { value: query } : { error: validate.errors as FastifySchemaValidationError[] }
+    }
+  })
   app.setSchemaErrorFormatter((errors) => new Error(describe(errors[0] as ErrorObject)))
 
   // No route takes a body but those that say how they read it.

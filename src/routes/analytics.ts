@@ -1,5 +1,6 @@
 /** How many, by whom and when: summaries, user counts and time series over sliding windows. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import fp from 'fastify-plugin'
 import { Summary, SummaryQuery, TimeSeries, TimeSeriesQuery, UserCounts, UsersQuery } from '../../schemas/index.ts'
 import { GUARDED_PROBLEMS, json, problem } from './responses.ts'
 
@@ -45,4 +46,4 @@ const analytics: FastifyPluginAsyncTypebox = async (app) => {
     app.aggregator.timeseries(query.window!, query.interval!))
 }
 
-export default analytics
+export default fp(analytics, { name: 'analytics-routes', encapsulate: true, dependencies: ['backend', 'docs'] })

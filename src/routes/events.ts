@@ -1,5 +1,6 @@
 /** `POST /events` takes events, `GET /events` gives them out again page by page. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { Static } from '@sinclair/typebox'
 import {
@@ -7,10 +8,10 @@ import {
 } from '../../schemas/index.ts'
 import type { Filter } from '../backends/backend.ts'
 import { ProblemError } from '../errors.ts'
-import type { BodyKind } from '../ingest/body-reader.ts'
 import { receiptStatus } from '../ingest/receipt.ts'
 import body from '../plugins/body.ts'
 import { RETRY_AFTER, sendProblem } from '../plugins/problems.ts'
+import { senderOf } from '../plugins/rejections.ts'
 import { GUARDED_PROBLEMS, json, problem } from './responses.ts'
 
 /** Most bytes of events on one page; it ends early rather than being larger. */
@@ -63,20 +64,17 @@ const NO_BODY = Buffer.alloc(0)
 async function sendEvents(request: FastifyRequest<{ Querystring: Static<typeof IngestQuery> }>, reply: FastifyReply) {
   const bytes = request.body as Buffer | undefined ?? NO_BODY
   const kind = request.mediaType === 'application/x-ndjson' ? 'ndjson' : 'json'
-  const receipt = await take(request.server, bytes, kind, request.query.validate_only)
+  const receipt = reply.receipt = await request.server.ingest(bytes, kind, { validateOnly: request.query.validate_only, sender: senderOf(request) })
   const status = receiptStatus(receipt)
   if (status === 422) return sendProblem(reply, new ProblemError('all_rejected', 'see `errors`; do not send these events again unchanged'), receipt)
-  if (status === 503) return sendProblem(reply, new ProblemError('all_unavailable', 'see `errors`; send the same request again', { 'retry-after': RETRY_AFTER }), receipt)
+  if (status === 503) return sendProblem(reply, new ProblemError('all_unavailable', 'see `errors`; send the same request again', { 'retry-after': retryAfter(request.server, receipt) }), receipt)
   return reply.code(status).send(receipt)
 }
 
-/** Has a body taken and lets go of it. */
-async function take({ ingest, bodyMemory }: FastifyInstance, body: Buffer, kind: BodyKind, validateOnly: boolean | undefined): Promise<Static<typeof Receipt>> {
-  try {
-    return await ingest(body, kind, { validateOnly })
-  } finally {
-    bodyMemory.release(body)
-  }
+/** Seconds until the same request may fare better. */
+function retryAfter({ store }: FastifyInstance, { errors }: Static<typeof Receipt>): string {
+  if (!errors.some(({ code }) => code === 'clock_unsettled')) return RETRY_AFTER
+  return String(Math.max(1, store.health().clock?.unsettled_seconds ?? 1)) // [TIME-4]
 }
 
 async function listEvents(request: FastifyRequest<{ Querystring: Static<typeof EventPageQuery> }>, reply: FastifyReply) {
@@ -95,8 +93,8 @@ async function listEvents(request: FastifyRequest<{ Querystring: Static<typeof E
 
 const events: FastifyPluginAsyncTypebox = async (app) => {
   await app.register(body)
-  app.post('/events', { schema: postSchema, config: { scope: 'write', rateLimit: {} } }, sendEvents)
+  app.post('/events', { schema: postSchema, config: { scope: 'write', isRateLimited: true } }, sendEvents)
   app.get('/events', { schema: getSchema, config: { scope: 'read' } }, listEvents)
 }
 
-export default events
+export default fp(events, { name: 'events-routes', encapsulate: true, dependencies: ['backend', 'ingest', 'docs'] })

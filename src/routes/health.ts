@@ -1,22 +1,17 @@
 /** How the service is: for people (`/health`), for whoever restarts it (`/health/live`) and for whoever sends it requests (`/health/ready`). */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { Type } from '@sinclair/typebox'
+import fp from 'fastify-plugin'
 import packageJson from '../../package.json' with { type: 'json' }
 import { Health, Liveness } from '../../schemas/index.ts'
 import { ProblemError } from '../errors.ts'
 import { COMMON_PROBLEMS, json, problem } from './responses.ts'
 
-const querystring = Type.Object({}, { additionalProperties: false })
-
-const problems = { ...COMMON_PROBLEMS, 400: problem('The query is not valid.') }
-
 const healthSchema = {
   operationId: 'getHealth',
   tags: ['operations'],
   summary: 'See how the service is',
-  description: 'What the store holds and how far back it remembers. `degraded` while counts are not exact.',
-  querystring,
-  response: { ...problems, 200: json(Health, 'The service answers.') }
+  description: 'What the store holds and how far back it remembers. `degraded` while counts are not exact, or the clock is not right.',
+  response: { ...COMMON_PROBLEMS, 200: json(Health, 'The service answers.') }
 }
 
 const livenessSchema = {
@@ -24,8 +19,7 @@ const livenessSchema = {
   tags: ['operations'],
   summary: 'See whether it runs',
   description: 'Answers as long as the process does; if it does not, start it anew.',
-  querystring,
-  response: { ...problems, 200: json(Liveness, 'It runs.') }
+  response: { ...COMMON_PROBLEMS, 200: json(Liveness, 'It runs.') }
 }
 
 const readinessSchema = {
@@ -33,19 +27,18 @@ const readinessSchema = {
   tags: ['operations'],
   summary: 'See whether it takes requests',
   description: 'Answers 503 while the service is stopping, or its store cannot take events; send requests elsewhere then.',
-  querystring,
-  response: { ...problems, 200: json(Liveness, 'It takes requests.'), 503: problem('Not now.') }
+  response: { ...COMMON_PROBLEMS, 200: json(Liveness, 'It takes requests.'), 503: problem('Not now.') }
 }
 
 const health: FastifyPluginAsyncTypebox = async (app) => {
   const started = performance.now()
-  const config = { whileDraining: true }
+  const config = { whileStopping: true }
   const logLevel = 'warn' // probes come every few seconds
 
   app.get('/health', { schema: healthSchema, config }, async () => {
     const store = app.store.health()
     return {
-      status: store.exact ? 'ok' as const : 'degraded' as const,
+      status: store.exact && store.clock?.right !== false ? 'ok' as const : 'degraded' as const,
       version: packageJson.version,
       uptime_seconds: Math.floor((performance.now() - started) / 1000),
       subscribers: app.live.subscribers,
@@ -56,10 +49,10 @@ const health: FastifyPluginAsyncTypebox = async (app) => {
   app.get('/health/live', { schema: livenessSchema, config, logLevel }, async () => ({ status: 'ok' as const }))
 
   app.get('/health/ready', { schema: readinessSchema, config, logLevel }, async () => {
-    const { ready, detail } = app.isDraining() ? { ready: false, detail: 'the service is stopping' } : app.store.readiness()
+    const { ready, detail } = app.isStopping() ? { ready: false, detail: 'the service is stopping' } : app.store.readiness()
     if (!ready) throw new ProblemError('not_ready', detail ?? 'the store cannot take events now', { 'retry-after': '1' })
     return { status: 'ok' as const }
   })
 }
 
-export default health
+export default fp(health, { name: 'health-routes', encapsulate: true, dependencies: ['backend', 'live', 'graceful-shutdown', 'docs'] })

@@ -3,13 +3,16 @@ import type { Socket } from 'node:net'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { Static } from '@sinclair/typebox'
 import type { FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
 import type { RawData, WebSocket } from 'ws'
 import { LiveQuery } from '../../schemas/index.ts'
 import type { Location } from '../backends/backend.ts'
 import { ProblemError } from '../errors.ts'
 import { CloseCode, type Connection } from '../live/connection.ts'
 import { makeFilter } from '../live/filter.ts'
+import type { Ingest } from '../ingest/ingest.ts'
 import type { Scope } from '../plugins/keys.ts'
+import { senderOf } from '../plugins/rejections.ts'
 import { reservePlace } from './admission.ts'
 import { GUARDED_PROBLEMS, problem } from './responses.ts'
 
@@ -102,6 +105,20 @@ const live: FastifyPluginAsyncTypebox = async (app) => {
     else if (!allows(request, 'read')) app.authorize(request, 'write')
   }
 
+  /** Takes what one client publishes as if it had sent it over HTTP: its rate is limited, and what is refused is taken down. */
+  function ingestOf(request: LiveRequest): Ingest {
+    const sender = senderOf(request)
+    return async (body, kind, options) => {
+      try {
+        await app.limitRate(request)
+        return await app.ingest(body, kind, { ...options, sender })
+      } catch (error) {
+        if (error instanceof ProblemError) app.rejections.addRequest(error.code, sender)
+        throw error
+      }
+    }
+  }
+
   function checkQuery({ query }: LiveRequest): void {
     const { after, subscribe, event_type: types, user_id: users } = query
     if (!subscribe && (after || types || users)) {
@@ -139,6 +156,7 @@ const live: FastifyPluginAsyncTypebox = async (app) => {
       const session = app.live.openSession(new SocketConnection(socket, request.raw.socket), {
         canRead: allows(request, 'read'),
         canWrite: allows(request, 'write'),
+        ingest: ingestOf(request),
         filter: subscribe ? makeFilter(types, users) : undefined,
         location: request.location!
       })
@@ -151,4 +169,4 @@ const live: FastifyPluginAsyncTypebox = async (app) => {
   })
 }
 
-export default live
+export default fp(live, { name: 'live-routes', encapsulate: true, dependencies: ['backend', 'live', 'keys', 'rate-limit', 'origins', 'docs'] })

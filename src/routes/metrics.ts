@@ -1,7 +1,7 @@
 /** `GET /metrics`: what the service counts about itself, for Prometheus. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { Type } from '@sinclair/typebox'
-import { GUARDED_PROBLEMS, problem } from './responses.ts'
+import fp from 'fastify-plugin'
+import { GUARDED_PROBLEMS } from './responses.ts'
 
 const EXAMPLE = `# HELP events_total Events received, by verdict.
 # TYPE events_total counter
@@ -14,11 +14,9 @@ const schema = {
   tags: ['operations'],
   summary: 'Read the metrics',
   description: 'In the text format of Prometheus; requests are labelled by route pattern.',
-  querystring: Type.Object({}, { additionalProperties: false }),
   response: {
     ...GUARDED_PROBLEMS,
-    200: { description: 'The metrics.', content: { 'text/plain': { schema: { type: 'string' }, example: EXAMPLE } } },
-    400: problem('The query is not valid.')
+    200: { description: 'The metrics.', content: { 'text/plain': { schema: { type: 'string' }, example: EXAMPLE } } }
   }
 }
 
@@ -28,4 +26,4 @@ const metrics: FastifyPluginAsyncTypebox = async (app) => {
     reply.type(app.metrics.contentType).send(await app.metrics.metrics()))
 }
 
-export default metrics
+export default fp(metrics, { name: 'metrics-routes', encapsulate: true, dependencies: ['metrics', 'docs'] })

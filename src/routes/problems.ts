@@ -1,6 +1,7 @@
 /** `GET /problems/<code>`: what the `type` of a problem leads to, a few words on each code. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
+import fp from 'fastify-plugin'
 import { ProblemKind, type RejectionCode, type UnavailableCode } from '../../schemas/index.ts'
 import { PROBLEMS, ProblemError } from '../errors.ts'
 import { COMMON_PROBLEMS, json, problem } from './responses.ts'
@@ -23,7 +24,8 @@ const EVENT_CODES: Record<RejectionCode | UnavailableCode, string> = {
   event_too_large: 'An event may have at most 32 KiB.',
   user_capacity: 'No more users can be known just now; send the event again later, with the same id.',
   storage_full: 'The storage is full; send the event again later, with the same id.',
-  storage_unavailable: 'The storage cannot be reached; send the event again, with the same id.'
+  storage_unavailable: 'The storage cannot be reached; send the event again, with the same id.',
+  clock_unsettled: 'The clock of the service has leapt, and whether the event is of this time is known within about a minute; send it again after `Retry-After`, with the same id.'
 }
 
 /** All codes, for the documentation. */
@@ -62,4 +64,4 @@ const problems: FastifyPluginAsyncTypebox = async (app) => {
   })
 }
 
-export default problems
+export default fp(problems, { name: 'problems-routes', encapsulate: true, dependencies: ['docs'] })

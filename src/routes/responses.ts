@@ -14,6 +14,9 @@ export function problem(description: string, schema: TSchema = Problem) {
 
 /** What any route may answer, in addition to its own. */
 export const COMMON_PROBLEMS = {
+  400: problem('The request is not valid.'),
+  431: problem('The line and the headers of the request are too long.'),
+  403: problem('The host is not one of this service.'),
   500: problem('The service failed; its log says more.'),
   503: problem('The service is stopping, or its storage cannot answer.')
 }
@@ -22,5 +25,5 @@ export const COMMON_PROBLEMS = {
 export const GUARDED_PROBLEMS = {
   ...COMMON_PROBLEMS,
   401: problem('A key is needed, or the key is not known.'),
-  403: problem('The key or the origin is not allowed.')
+  403: problem('The key, the origin or the host is not allowed.')
 }

@@ -3,6 +3,7 @@ import type { ServerResponse } from 'node:http'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type, type Static } from '@sinclair/typebox'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
 import { CURSOR_MAX_LENGTH, StreamQuery } from '../../schemas/index.ts'
 import { InvalidCursorError, type Location } from '../backends/backend.ts'
 import type { Outlet } from '../live/connection.ts'
@@ -100,4 +101,4 @@ const stream: FastifyPluginAsyncTypebox = async (app) => {
   app.get('/events/stream', { schema, config: { scope: 'read' } }, streamEvents)
 }
 
-export default stream
+export default fp(stream, { name: 'stream-routes', encapsulate: true, dependencies: ['backend', 'live', 'docs'] })

@@ -13,4 +13,4 @@ backendSuite(t, 'journal', async (request) => {
   const backend = await createJournalBackend({ ...request, directory: mkdtempSync(join(root, 'journal-')), sync: 'normal' })
   await backend.replayed
   return backend
-}, 30)
+}, { histories: 30 })

@@ -4,23 +4,30 @@
 import {
   EVENT_TYPES, TIME_WINDOWS, WINDOW_MINUTES, type Event, type EventType, type Interval, type Summary, type TimeSeries, type TimeWindow, type UserCounts
 } from '../../schemas/index.ts'
+import { ClockOracle, type RowTime } from './clock-oracle.ts'
 import { DAY, HOUR, MINUTE, type TestClock } from './test-clock.ts'
 
-export type OracleVerdict = 'accepted' | 'late' | 'duplicate' | 'user_capacity'
+export type OracleVerdict = 'accepted' | 'late' | 'duplicate' | 'user_capacity' | 'clock_unsettled' | 'rejected'
 
 interface Kept {
   event: Event
   time: number
   counted: boolean
+  /** Handed out by no reading, as another event of its id is. */
+  hidden: boolean
+  arrival: RowTime
 }
 
 interface Known {
   id: string
   wall: number
-  monotonic: number
+  elapsed: number
 }
 
 const HORIZON = 8 * DAY / MINUTE
+
+/** Milliseconds of the unit in which an engine forgets ids. */
+const ENGINE_UNIT = 2 * HOUR
 
 /** See above. */
 export class Oracle {
@@ -29,11 +36,15 @@ export class Oracle {
   readonly #clock: TestClock
   readonly #dedupCapacity: number
   readonly #userCapacity: number
+  /** None where the time is the engine's. */
+  #time: ClockOracle | undefined
   #known: Known[] = []
   #lost: Known | undefined
   #now = 0
 
-  constructor(clock: TestClock, dedupCapacity: number, userCapacity: number) {
+  /** @param time whose time ids expire by */
+  constructor(clock: TestClock, dedupCapacity: number, userCapacity: number, time: 'process' | 'engine' = 'process') {
+    this.#time = time === 'process' ? new ClockOracle(clock) : undefined
     this.#clock = clock
     this.#dedupCapacity = dedupCapacity
     this.#userCapacity = userCapacity
@@ -42,19 +53,54 @@ export class Oracle {
 
   now(): number {
     this.#now = Math.max(this.#now, this.#clock.wall())
-    return this.#now
+    if (this.#time === undefined) return this.#now
+    const openingTime = this.#time.look()
+    if (openingTime !== undefined) {
+      for (const { arrival } of this.log) arrival.wall = Math.min(arrival.wall, openingTime)
+      this.#restore()
+    }
+    return this.#time.now()
+  }
+
+  /** What the log holds. */
+  events(): Event[] {
+    return this.log.filter(({ hidden }) => !hidden).map(({ event }) => event)
+  }
+
+  /** The process has ended, and another one goes on with all that was kept. */
+  restart(): void {
+    this.#time = new ClockOracle(this.#clock, this.log.at(-1)?.arrival)
+    this.#restore()
+  }
+
+  #restore(): void {
+    const now = this.#time!.now()
+    const counted = new Set<string>()
+    for (const kept of this.log) {
+      kept.hidden = counted.has(kept.event.event_id)
+      kept.counted = !kept.hidden && isCounted(kept.time, now)
+      if (kept.counted) counted.add(kept.event.event_id)
+    }
+    this.#known = this.log.map(({ event, arrival }) => ({ id: event.event_id, wall: minute(arrival.wall), elapsed: minute(arrival.elapsed) }))
   }
 
   send(event: Event): OracleVerdict {
     this.#forget()
     const id = event.event_id.toLowerCase()
-    if (this.#known.some((known) => known.id === id)) return 'duplicate'
     const time = Date.parse(event.timestamp)
+    const isKnown = this.#known.some((known) => known.id === id)
+    if (this.#time !== undefined) {
+      const verdicts = new Set(this.#time.times().map((now) => time > now + 5 * MINUTE ? 'rejected' : isKnown ? 'duplicate' : isCounted(time, now)))
+      if (verdicts.size > 1) return 'clock_unsettled'
+      if (verdicts.has('rejected')) return 'rejected'
+    }
+    if (isKnown) return 'duplicate'
     const late = time < this.#firstHour('7d')
     if (!late && !this.#users().has(event.user_id) && this.#users().size >= this.#userCapacity) return 'user_capacity'
     if (this.#known.length >= this.#dedupCapacity) this.#lost = this.#known.shift()
-    this.#known.push({ id, wall: minute(this.now()), monotonic: minute(this.#clock.monotonic()) })
-    this.log.push({ event: { ...event, event_id: id, timestamp: new Date(time).toISOString() }, time, counted: !late })
+    const arrival = { wall: this.now(), elapsed: this.#time?.elapsed() ?? 0 }
+    this.#known.push({ id, wall: minute(arrival.wall), elapsed: minute(arrival.elapsed) })
+    this.log.push({ event: { ...event, event_id: id, timestamp: new Date(time).toISOString() }, time, counted: !late, hidden: false, arrival })
     return late ? 'late' : 'accepted'
   }
 
@@ -112,11 +158,17 @@ export class Oracle {
   }
 
   #forget(): void {
+    if (this.#time === undefined) {
+      const unit = (time: number): number => Math.floor(time / ENGINE_UNIT)
+      this.#known = this.#known.filter((known) => unit(this.now()) - unit(known.wall * MINUTE) <= 8 * DAY / ENGINE_UNIT)
+      return
+    }
     const wall = minute(this.now())
-    const monotonic = minute(this.#clock.monotonic())
-    const over = (known: Known): boolean => wall > known.wall + HORIZON && monotonic > known.monotonic + HORIZON
+    if (!this.#time.mayForget()) return
+    const elapsed = minute(this.#time.elapsed())
+    const over = (known: Known): boolean => wall > known.wall + HORIZON && elapsed > known.elapsed + HORIZON
     this.#known = this.#known.filter((known) => !over(known))
-    if (this.#lost !== undefined && wall >= this.#lost.wall + HORIZON && monotonic >= this.#lost.monotonic + HORIZON) this.#lost = undefined
+    if (this.#lost !== undefined && wall >= this.#lost.wall + HORIZON && elapsed >= this.#lost.elapsed + HORIZON) this.#lost = undefined
   }
 
   /** Users that some window still counts. */
@@ -137,6 +189,11 @@ export class Oracle {
   #between(from: number, to: number): Kept[] {
     return this.log.filter(({ counted, time }) => counted && time >= from && time <= to)
   }
+}
+
+/** Whether a window counts an event of this time. */
+function isCounted(time: number, now: number): boolean {
+  return time >= Math.floor((now - 7 * DAY) / HOUR) * HOUR && time <= now + 5 * MINUTE
 }
 
 function minute(time: number): number {

@@ -1,4 +1,4 @@
-/** A clock whose two hands a test moves. */
+/** A clock that a test moves. */
 import type { Clock } from '../../src/backends/backend.ts'
 
 /** Some moment that is neither a whole hour nor a whole minute. */
@@ -12,6 +12,7 @@ export const DAY = 24 * HOUR
 export class TestClock implements Clock {
   #wall: number
   #monotonic = 5000
+  #uptime = 70_000
 
   constructor(wall = START) {
     this.#wall = wall
@@ -25,10 +26,28 @@ export class TestClock implements Clock {
     return this.#monotonic
   }
 
+  uptime(): number {
+    return this.#uptime
+  }
+
   /** Time passes. */
   advance(ms: number): void {
     this.#wall += ms
     this.#monotonic += ms
+    this.#uptime += ms
+  }
+
+  /** The machine sleeps. */
+  suspend(ms: number): void {
+    this.#wall += ms
+    this.#uptime += ms
+  }
+
+  /** The machine was off for so long and has started again. */
+  boot(ms: number): void {
+    this.#wall += ms
+    this.#monotonic = 900
+    this.#uptime = 1000
   }
 
   /** Somebody sets the wall clock; no time passes. */

@@ -4,9 +4,10 @@ import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import { createJournalBackend } from '../../src/backends/journal/journal.ts'
 import { createIngest } from '../../src/ingest/ingest.ts'
+import { systemClock } from '../../src/backends/system-clock.ts'
 
 const { store, aggregator } = await createJournalBackend({
-  clock: { wall: () => Date.now(), monotonic: () => performance.now() },
+  clock: systemClock,
   dedupCapacity: 1_000_000,
   userCapacity: 10_000,
   logBytes: 64 << 20,

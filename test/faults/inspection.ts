@@ -35,7 +35,7 @@ export async function inspectJournal(
   let backend: JournalBackend
   try {
     backend = await createJournalBackend({
-      clock: { wall: () => Date.now(), monotonic: () => performance.now() },
+      clock: { wall: () => Date.now(), monotonic: () => performance.now(), uptime: () => performance.now() },
       directory,
       sync: 'full',
       dedupCapacity: 100_000,

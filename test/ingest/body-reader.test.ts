@@ -2,11 +2,12 @@ import t from 'tap'
 import { EVENT_MAX_BYTES, REJECTION_CODES } from '../../schemas/index.ts'
 import { Batch } from '../../src/backends/batch.ts'
 import { ProblemError } from '../../src/errors.ts'
-import { readBody, syntaxProblem, type BodyKind, type Reading } from '../../src/ingest/body-reader.ts'
+import { readBody, type BodyKind, type BodyOutcome } from '../../src/ingest/body-reader.ts'
 import { JSON_MAX_DEPTH, JsonError } from '../../src/ingest/json.ts'
 import { Scanner } from '../../src/ingest/scan.ts'
+import { syntaxProblem } from '../../src/ingest/syntax-problem.ts'
 import { CANONICAL, NOW } from './event-texts.ts'
-import { eventsOf, overflowOf } from './readings.ts'
+import { eventsOf, finish } from './readings.ts'
 
 const scanner = new Scanner()
 const EVENT = JSON.stringify(CANONICAL)
@@ -17,9 +18,9 @@ const MARK = '\ufeff'
 const asBytes = (body: string | Buffer): Buffer => typeof body === 'string' ? Buffer.from(body) : Buffer.from(body)
 
 /** What is read from a body, and which events. */
-function read(body: string | Buffer, kind: BodyKind = 'json', batch = new Batch(), maxEvents = 100): Reading & { indices: number[] } {
+function read(body: string | Buffer, kind: BodyKind = 'json', batch = new Batch(), maxEvents = 100): BodyOutcome & { indices: number[] } {
   const bytes = asBytes(body)
-  const reading = readBody(bytes, kind, { scanner, overflow: overflowOf(bytes), batch, maxEvents, now: NOW })
+  const reading = finish(readBody(bytes, kind, { scanner, batch, maxEvents, now: NOW }))
   return { ...reading, indices: eventsOf(batch).map(({ index }) => index) }
 }
 
@@ -97,7 +98,7 @@ t.test('the column where a line is wrong', async (t) => {
 t.test('a body that is not JSON, with line and column', async (t) => {
   const cases: [body: string, line: number, column: number][] = [
     ['x', 1, 1], ['[x', 1, 2], ['{"a":tru}', 1, 9], ['[1 2]', 1, 4], ['[1,]', 1, 4], ['[,1]', 1, 2], ['[1}', 1, 3], [']', 1, 1], ['}', 1, 1], [',', 1, 1], ['\u0000', 1, 1],
-    ['[1]x', 1, 4], ['[1][1]', 1, 4], ['[]]', 1, 3], ['[]\n\n x', 3, 2], ['{}{}', 1, 3], [`${EVENT}\n${EVENT}`, 2, 1], [`${EVENT},`, 1, EVENT.length + 1], ['1 2', 1, 3],
+    ['[1]x', 1, 4], ['[1][1]', 1, 4], ['[]]', 1, 3], ['[]\n\n x', 3, 2], ['{}{}', 1, 3], [`${EVENT},`, 1, EVENT.length + 1], ['1 2', 1, 3],
     ['\n\nx', 3, 1], ['[\n  1,\n  x\n]', 3, 3], ['[\r\n1,\r\nx]', 3, 1], ['{\n"a": 1,\n"b" 2}', 3, 5], ['["a\nb"]', 1, 4], ['[\n"é😹" x]', 2, 6], ['["😹😹", x]', 1, 8], ['["e\u0301", x]', 1, 8],
     ['{"a":"\\x"}', 1, 8], ['{"a":01}', 1, 7], ['{"a":\u00a01}', 1, 6], [`${MARK}x`, 1, 1], [`${MARK}${MARK}[]`, 1, 1], [`${MARK}\n[x`, 2, 2], ['{\'a\':1}', 1, 2]
   ]
@@ -116,12 +117,35 @@ t.test('a body that is not JSON, with line and column', async (t) => {
   for (const [body, line, column] of cut) t.same(problem(body), ['invalid_json', `it ends too early at line ${line}, column ${column}`], JSON.stringify(body).slice(0, 40))
 })
 
+t.test('who sends NDJSON as JSON is told how it is sent', async (t) => {
+  for (const body of [`${EVENT}\n${EVENT}`, `${MARK} ${EVENT}\r\n\n${ODD}\n`, '{}\n{}']) t.match(problem(body), ['invalid_json', /unexpected character at line [23], column 1; .*application\/x-ndjson$/])
+  for (const body of [`${EVENT} ${EVENT}`, `[${EVENT}]\n${EVENT}`, `${EVENT}\n[]`, `${EVENT},\n${EVENT}`]) t.notMatch(problem(body)[1], /ndjson/)
+})
+
+t.test('an object whose only member is `events`, an array, is that array', async (t) => {
+  for (const [body, sent] of [
+    [`{"events":[${EVENT}]}`, 1], [`${MARK} { "events" : [ ${EVENT} , ${ODD} ] } `, 2], [`{"\\u0065vents":[${EVENT}]}`, 1], [`{"events":[${BAD},${EVENT}]}`, 2]
+  ] as const) {
+    const { sent: found, indices, errors } = read(body)
+    t.equal(found, sent, body.slice(0, 20))
+    t.equal(indices.length + errors.length, sent)
+  }
+  t.equal(problem('{"events":[]}')[0], 'no_events')
+  t.equal(problem(`{"events":[${EVENT},${EVENT},${EVENT}]}`, 'json', 2)[0], 'too_many_events')
+  for (const body of [`{"events":[${EVENT},${BAD}],"x":1}`, `{"x":1,"events":[${EVENT}]}`, `{"events":[${EVENT}],"events":[${EVENT}]}`, `{"events":${EVENT}}`, '{"events":1}', '{"event":[]}']) {
+    t.match(read(body), { sent: 1, indices: [], errors: [{ index: 0 }] }, `${body.slice(0, 12)} is one event, and rejected`)
+  }
+  t.match(read(`{"events":[${EVENT}]}\n${EVENT}`, 'ndjson'), { sent: 2, indices: [1] }, 'and a line is always one event')
+  t.match(problem(`{"events":[${EVENT}],}`), ['invalid_json', /column/])
+  t.match(problem(`{"events":[${EVENT},`), ['invalid_json', /too early/])
+})
+
 t.test('to count the columns of a long line, nothing is made of it', async (t) => {
   const body = Buffer.from(`["${'é'.repeat(2_000_000)}" x]`)
   const before = process.memoryUsage().heapUsed
   t.match(problem(body), ['invalid_json', /column 2000005$/])
   t.ok(process.memoryUsage().heapUsed - before < body.length)
-  t.equal(syntaxProblem(Buffer.from('x'), new JsonError(0)).message, 'unexpected character at line 1, column 1')
+  t.equal(finish(syntaxProblem(Buffer.from('x'), new JsonError(0))).message, 'unexpected character at line 1, column 1')
 })
 
 t.test('depth', async (t) => {
@@ -169,17 +193,15 @@ t.test('a batch can be used again after any problem', async (t) => {
   }
 })
 
-t.test('events that are not canonical lie behind the body, the others where they were', async (t) => {
+t.test('events of the fast path lie in the batch one byte apart, over the ends of chunks, and the body stays as it is', async (t) => {
   const batch = new Batch()
-  const escaped = EVENT.replace('"user_id"', '"user\\u005fid"')
-  const body = Buffer.from(`[${EVENT},${escaped},${EVENT}]`)
-  readBody(body, 'json', { scanner, overflow: overflowOf(body), batch, maxEvents: 10, now: NOW })
-  t.ok(batch.end[0] <= body.length && batch.start[1] >= body.length && batch.end[2] <= body.length)
-  t.same(eventsOf(batch).map(({ text }) => text), [EVENT, EVENT, EVENT])
-  const canonical = Buffer.from(`[${EVENT}]`)
-  const other = new Batch()
-  readBody(canonical, 'json', { scanner, overflow: overflowOf(canonical), batch: other, maxEvents: 10, now: NOW })
-  t.equal(other.bytes, canonical, 'the body itself is kept where all are canonical')
+  const many = 3000
+  const body = Buffer.from(`[${Array.from({ length: many }, (_, i) => i % 2 === 0 ? EVENT : ODD).join(' , ')}]`)
+  const before = Buffer.from(body)
+  finish(readBody(body, 'json', { scanner, batch, maxEvents: many, now: NOW }))
+  t.same(new Set(eventsOf(batch).map(({ text }) => text)), new Set([EVENT]))
+  t.ok(Array.from({ length: many - 1 }, (_, i) => batch.start[i + 1] - batch.end[i]).every((gap) => gap === 1))
+  t.ok(body.equals(before), 'and the body is as it was')
 })
 
 t.test('each code of a rejected event can happen, and its error says where', async (t) => {

@@ -4,7 +4,7 @@
  */
 import fc from 'fast-check'
 import { EVENT_TYPES, USER_ID_MAX_LENGTH, type Event } from '../../schemas/index.ts'
-import { FUTURE_TOLERANCE } from '../../src/ingest/plain-path.ts'
+import { FUTURE_TOLERANCE } from '../../src/ingest/slow-path.ts'
 import { keyLiteral, lineSpacing, nested, render, scalar, stringLiteral, tree, type Tree } from './json-trees.ts'
 
 /** The core's now. */

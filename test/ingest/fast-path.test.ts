@@ -1,16 +1,16 @@
-/** The fast path against the plain one: whatever comes in, both give the same verdicts and the same bytes. */
+/** The fast path against the slow one: whatever comes in, both give the same verdicts and the same bytes. */
 import assert from 'node:assert/strict'
 import { isUtf8 } from 'node:buffer'
 import t from 'tap'
 import fc from 'fast-check'
 import { EVENT_MAX_BYTES, PROPERTIES_MAX_DEPTH, USER_ID_MAX_LENGTH } from '../../schemas/index.ts'
 import type { BodyKind } from '../../src/ingest/body-reader.ts'
-import { FUTURE_TOLERANCE } from '../../src/ingest/plain-path.ts'
+import { FUTURE_TOLERANCE } from '../../src/ingest/slow-path.ts'
 import { CANONICAL, eventText, NOW, otherTime } from './event-texts.ts'
 import { CORPUS, DEEP_TEXTS } from './json-corpus.ts'
 import { lineSpacing, spacing } from './json-trees.ts'
 import { mutations, TELLING_BYTES } from './mutations.ts'
-import { readAsUsual, readPlainly } from './readings.ts'
+import { readAsUsual, readSlowly } from './readings.ts'
 
 /** How many events, over all bodies that were compared, were good or bad, and how many of the good ones took the fast path. */
 class Tally {
@@ -27,7 +27,10 @@ class Tally {
 /** Reads a body with and without the fast path, and holds each event against what it must be. */
 function compare(body: Buffer, kind: BodyKind, tally: Tally): void {
   const { fast, ...outcome } = readAsUsual(body, kind, NOW)
-  assert.deepStrictEqual(outcome, readPlainly(body, kind, NOW), body.toString())
+  assert.deepStrictEqual(outcome, readSlowly(body, kind, NOW), body.toString())
+  const { fast: none, ...without } = readAsUsual(body, kind, NOW, false)
+  assert.deepStrictEqual(without, outcome, body.toString())
+  assert.equal(none, 0)
   const { problem, events = [], errors = [] } = outcome
   for (const { id, type, time, user, text } of events) {
     const event = JSON.parse(text) as Record<string, unknown>
@@ -43,6 +46,7 @@ function compare(body: Buffer, kind: BodyKind, tally: Tally): void {
 function compareEverywhere(event: Buffer, tally: Tally): void {
   compare(event, 'json', tally)
   compare(Buffer.concat([Buffer.from('['), event, Buffer.from(']')]), 'json', tally)
+  compare(Buffer.concat([Buffer.from('{"events":['), event, Buffer.from(']}')]), 'json', tally)
   compare(Buffer.concat([event, Buffer.from(`\n${JSON.stringify(CANONICAL)}`)]), 'ndjson', tally)
 }
 
@@ -79,6 +83,7 @@ t.test('mutated bytes', async (t) => {
     const all = neighbours.map((text) => Buffer.from(text)).toSpliced(Math.min(place, neighbours.length), 0, Buffer.from(wrong))
     compare(joined(all, '\n'), 'ndjson', tally)
     compare(Buffer.concat([Buffer.from('['), joined(all, ','), Buffer.from(']')]), 'json', tally)
+    compare(Buffer.concat([Buffer.from('{"events": ['), joined(all, ','), Buffer.from(']}')]), 'json', tally)
     compare(wrong, 'json', tally)
   }), { numRuns: 700 })
   t.ok(tally.fast > 150 && tally.bad > 300 && tally.problems > 300, tally.text)
@@ -205,6 +210,7 @@ t.test('what takes the fast path, and what does not', async (t) => {
     ['an id in upper case', JSON.stringify({ ...CANONICAL, event_id: CANONICAL.event_id.toUpperCase() })],
     ['escapes in values', withProperties('{"a":"\\n\\\\","b":["\\u00e9\\ud800\\"\\/"]}')],
     ['spaces between tokens', JSON.stringify(CANONICAL).replaceAll(',', ', ').replaceAll('":', '": ')],
+    ['several lines', JSON.stringify(CANONICAL, null, 1)],
     ['letters beyond ASCII in properties', withProperties('{"é":"😹"}')],
     ['as many keys as are compared', withProperties(JSON.stringify(Object.fromEntries(Array.from({ length: 64 }, (_, i) => [`k${i}`, i]))))],
     ['as deep as may be', withProperties(`{"k":${'['.repeat(PROPERTIES_MAX_DEPTH - 1)}${']'.repeat(PROPERTIES_MAX_DEPTH - 1)}}`)],
@@ -219,8 +225,7 @@ t.test('what takes the fast path, and what does not', async (t) => {
     ['the largest event', withProperties(`{"x":"${'x'.repeat(EVENT_MAX_BYTES - withProperties('{"x":""}').length)}"}`)]
   ]
   for (const [name, text] of fast) t.ok(isFast(text), name)
-  const plain: [name: string, text: string][] = [
-    ['several lines', JSON.stringify(CANONICAL, null, 1)],
+  const slow: [name: string, text: string][] = [
     ['a timestamp with small letters', JSON.stringify({ ...CANONICAL, timestamp: '2026-11-23t14:05:09.120z' })],
     ['an escape in a key', withProperties('{"\\u0061":1}')],
     ['an escape that is none', withProperties('{"a":"\\x"}')],
@@ -230,12 +235,12 @@ t.test('what takes the fast path, and what does not', async (t) => {
     ['a long number', withProperties('{"a":123456789012345678901}')],
     ['more keys than are compared', withProperties(JSON.stringify(Object.fromEntries(Array.from({ length: 65 }, (_, i) => [`k${i}`, i]))))]
   ]
-  for (const [name, text] of plain) t.notOk(isFast(text), name)
+  for (const [name, text] of slow) t.notOk(isFast(text), name)
 })
 
-t.test('bodies of many stretches, whose events lie across their ends', async (t) => {
+t.test('bodies of many chunks, whose events lie across their ends', async (t) => {
   const tally = new Tally()
-  const stretch = 128 << 10
+  const chunk = 128 << 10
   const filled = (bytes: number): string => {
     const empty = JSON.stringify({ ...CANONICAL, properties: { x: '' } }).length
     return JSON.stringify({ ...CANONICAL, properties: { x: 'x'.repeat(Math.max(0, bytes - empty)) } })
@@ -244,9 +249,9 @@ t.test('bodies of many stretches, whose events lie across their ends', async (t)
   const spaced = JSON.stringify(CANONICAL).replaceAll(',', ', ')
   for (const behind of [filled(200), odd, spaced, OTHER, 'x', filled(EVENT_MAX_BYTES), filled(EVENT_MAX_BYTES + 1)]) {
     for (const cut of [-1, 0, 1, 2, 50, behind.length - 1, behind.length, behind.length + 1, behind.length + 2]) {
-      // The stretch ends `cut` bytes into the event that is tried, or into what is behind it.
+      // The chunk ends `cut` bytes into the event that is tried, or into what is after it.
       const before: string[] = []
-      let left = stretch - cut - 1
+      let left = chunk - cut - 1
       for (; left > 2 * EVENT_MAX_BYTES; left -= EVENT_MAX_BYTES) before.push(filled(EVENT_MAX_BYTES - 1))
       for (const length of [Math.ceil(left / 2), Math.floor(left / 2)]) before.push(filled(length - 1))
       const events = [...before, behind, filled(300), odd, filled(300)]
@@ -257,10 +262,10 @@ t.test('bodies of many stretches, whose events lie across their ends', async (t)
     }
   }
   t.ok(tally.fast > 1000, tally.text)
-  // What is behind the end of a stretch is read on the fast way as well.
+  // What is after the end of a chunk is read on the fast way as well.
   const many = Buffer.from(`[${Array.from({ length: 5000 }, () => JSON.stringify(CANONICAL)).join(', ')}]`)
   t.match(readAsUsual(many, 'json', NOW), { sent: 5000, fast: 5000 })
-  // As many events as a stretch can hold, each of which grows as much as can be.
+  // As many events as a chunk can hold, each of which grows as much as can be.
   const shortest = JSON.stringify({ ...CANONICAL, user_id: 'x', timestamp: '2026-11-23T14:05:09Z' })
   const growing = Buffer.from(Array.from({ length: 5000 }, () => shortest).join('\n'))
   t.match(readAsUsual(growing, 'ndjson', NOW), { sent: 5000, fast: 5000 })

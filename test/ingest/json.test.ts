@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { isUtf8 } from 'node:buffer'
 import t from 'tap'
 import fc from 'fast-check'
-import { eachMember, JSON_MAX_DEPTH, JsonError, skipSpace, skipString, skipValue, type Member } from '../../src/ingest/json.ts'
+import { JSON_MAX_DEPTH, JsonError, members, skipString, skipValue, skipWhitespace, ValueSkipper, type Member } from '../../src/ingest/json.ts'
 import { parseJson } from '../../src/ingest/json-value.ts'
 import { CORPUS, DEEP_TEXTS } from './json-corpus.ts'
 import { mutations } from './mutations.ts'
@@ -11,7 +11,7 @@ import { render, spacing, tree, valueOf, type Tree } from './json-trees.ts'
 /** What is wrong with a text as a whole; undefined if nothing is. */
 function errorOf(bytes: Buffer): JsonError | undefined {
   try {
-    const end = skipSpace(bytes, skipValue(bytes, skipSpace(bytes, 0, bytes.length), bytes.length), bytes.length)
+    const end = skipWhitespace(bytes, skipValue(bytes, skipWhitespace(bytes, 0, bytes.length), bytes.length), bytes.length)
     return end === bytes.length ? undefined : new JsonError(end)
   } catch (error) {
     if (error instanceof JsonError) return error
@@ -71,7 +71,7 @@ t.test('every beginning of a text is read as JSON.parse reads it', async (t) => 
       if (isUtf8(cut) && complaint(cut) !== undefined) t.fail(`${name} cut at ${end}: ${complaint(cut)}`)
       // A limit that is not the end of the buffer is a limit all the same.
       try {
-        t.ok(skipValue(bytes, skipSpace(bytes, 0, end), end) <= end, `${name} read up to ${end} ends there`)
+        t.ok(skipValue(bytes, skipWhitespace(bytes, 0, end), end) <= end, `${name} read up to ${end} ends there`)
       } catch (error) {
         if (!(error instanceof JsonError)) throw error
         t.ok(error.offset <= end, `${name} read up to ${end} is wrong before there`)
@@ -144,6 +144,31 @@ t.test('a value ends where it ends, whatever follows', async (t) => {
   t.pass('for every value that shows its end')
 })
 
+/** Visits each member of an object; returns its end. */
+function eachMember(bytes: Buffer, at: number, visit: (member: Member) => void): number {
+  const work = members(bytes, at, bytes.length)
+  for (;;) {
+    const step = work.next()
+    if (step.done === true) return step.value
+    if (step.value !== undefined) visit(step.value)
+  }
+}
+
+t.test('a value that is skipped bit by bit ends where it does at once, or is wrong at the same place', async (t) => {
+  const skipper = new ValueSkipper()
+  let held = 0
+  fc.assert(fc.property(tree, spacing, fc.option(mutations), fc.integer({ min: 1, max: 20 }), (value, spaces, mutate, most) => {
+    const text = Buffer.from(render(value, spaces).trim())
+    const bytes = mutate === null ? text : mutate(text)
+    const whole = thrownBy(() => skipValue(bytes, 0, bytes.length))
+    skipper.begin(bytes, 0, bytes.length)
+    const parts = thrownBy(() => { while (!skipper.advance(most)) held++ })
+    assert.deepEqual(parts, whole)
+    if (whole === undefined) assert.equal(skipper.offset, skipValue(bytes, 0, bytes.length))
+  }), { numRuns: 2000 })
+  t.ok(held > 1000, `${held} times`)
+})
+
 t.test('members', async (t) => {
   const object = tree.filter((value): value is Tree & { kind: 'object' } => value.kind === 'object')
   fc.assert(fc.property(object, spacing, (value, spaces) => {
@@ -152,21 +177,21 @@ t.test('members', async (t) => {
     const visit = ({ keyStart, keyEnd, valueStart, valueEnd }: Member): void => {
       found.push([bytes.toString('utf8', keyStart, keyEnd), bytes.toString('utf8', valueStart, valueEnd)])
     }
-    const end = eachMember(bytes, skipSpace(bytes, 0, bytes.length), bytes.length, visit)
-    assert.equal(skipSpace(bytes, end, bytes.length), bytes.length)
+    const end = eachMember(bytes, skipWhitespace(bytes, 0, bytes.length), visit)
+    assert.equal(skipWhitespace(bytes, end, bytes.length), bytes.length)
     assert.deepEqual(found.map(([key]) => key), value.members.map(([key]) => key), 'keys as they are spelled')
     assert.deepEqual(found.map(([, text]) => parseJson(text)), value.members.map(([, member]) => valueOf(member)), 'values')
   }), { numRuns: 200 })
   const bytes = Buffer.from('{"a":1,"b" 2}')
   const keys: number[] = []
-  t.match(thrownBy(() => eachMember(bytes, 0, bytes.length, ({ keyStart }) => { keys.push(keyStart) })), { offset: 11 })
+  t.match(thrownBy(() => eachMember(bytes, 0, ({ keyStart }) => { keys.push(keyStart) })), { offset: 11 })
   t.same(keys, [1], 'members before the place that is wrong were visited')
 })
 
 t.test('strings and white space', async (t) => {
   const bytes = Buffer.from('"a\\"b"  x')
   t.equal(skipString(bytes, 0, bytes.length), 6)
-  t.equal(skipSpace(bytes, 6, bytes.length), 8)
-  t.equal(skipSpace(bytes, 6, 7), 7, 'not beyond the end')
-  t.equal(skipSpace(Buffer.from('\u00a0'), 0, 2), 0, 'other white space is none')
+  t.equal(skipWhitespace(bytes, 6, bytes.length), 8)
+  t.equal(skipWhitespace(bytes, 6, 7), 7, 'not beyond the end')
+  t.equal(skipWhitespace(Buffer.from('\u00a0'), 0, 2), 0, 'other white space is none')
 })

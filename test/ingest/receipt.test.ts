@@ -6,9 +6,9 @@ import { UNAVAILABLE_CODES, type EventError, type Receipt } from '../../schemas/
 import { Batch, Verdict } from '../../src/backends/batch.ts'
 import { makeReceipt, receiptStatus } from '../../src/ingest/receipt.ts'
 
-const { Accepted, Late, Duplicate, UserCapacity, StorageFull, StorageUnavailable } = Verdict
-const JUDGED = [Accepted, Late, Duplicate, UserCapacity, StorageFull, StorageUnavailable]
-const UNAVAILABLE: Partial<Record<Verdict, string>> = { [UserCapacity]: 'user_capacity', [StorageFull]: 'storage_full', [StorageUnavailable]: 'storage_unavailable' }
+const { Accepted, Late, Duplicate, UserCapacity, StorageFull, StorageUnavailable, ClockUnsettled } = Verdict
+const JUDGED = [Accepted, Late, Duplicate, UserCapacity, StorageFull, StorageUnavailable, ClockUnsettled]
+const UNAVAILABLE: Partial<Record<Verdict, string>> = { [UserCapacity]: 'user_capacity', [StorageFull]: 'storage_full', [StorageUnavailable]: 'storage_unavailable', [ClockUnsettled]: 'clock_unsettled' }
 
 /** What was sent, in order: a verdict for an event of the batch, or `rejected` for one that never reached it. */
 type Sent = readonly (Verdict | 'rejected')[]
@@ -47,7 +47,7 @@ t.test('any mix of verdicts', async (t) => {
       late: count(Late),
       duplicates: count(Duplicate),
       rejected: count('rejected'),
-      unavailable: count(UserCapacity, StorageFull, StorageUnavailable),
+      unavailable: count(UserCapacity, StorageFull, StorageUnavailable, ClockUnsettled),
       cursor: 'here'
     })
     assert.equal(receipt.accepted + receipt.duplicates + receipt.rejected + receipt.unavailable, list.length)
@@ -71,7 +71,7 @@ t.test('the status', async (t) => {
 })
 
 t.test('every reason to be unavailable is a verdict, and says to send the event again', async (t) => {
-  const { receipt } = judge([UserCapacity, StorageFull, StorageUnavailable])
+  const { receipt } = judge([UserCapacity, StorageFull, StorageUnavailable, ClockUnsettled])
   t.same(receipt.errors.map(({ code }) => code), UNAVAILABLE_CODES)
   for (const { detail, pointer } of receipt.errors) {
     t.match(detail, /send the event again.* same id/)

@@ -6,10 +6,10 @@ import { CANONICAL, NOW } from './event-texts.ts'
 /** The number of the type that the scan reads in an event, or -1 where it leaves the event to others. */
 function typeOf(scan: ScanModule, event_type: string): number {
   const text = Buffer.from(JSON.stringify({ ...CANONICAL, event_type }))
-  const { functions, memory, paddingBytes, stretch, types } = scan
-  memory.set(text, stretch)
-  memory.fill(0, stretch + text.length, stretch + text.length + paddingBytes)
-  return functions.run(stretch, stretch + text.length, true, 0, NOW, 0, 0, 0, 1) === 1 ? types[0] : -1
+  const { functions, memory, paddingBytes, chunk, types } = scan
+  memory.set(text, chunk)
+  memory.fill(0, chunk + text.length, chunk + text.length + paddingBytes)
+  return functions.run(chunk, chunk + text.length, true, 0, NOW, 0, 0, 1) === 1 ? types[0] : -1
 }
 
 t.test('the types are those that it is told', async (t) => {
@@ -17,7 +17,7 @@ t.test('the types are those that it is told', async (t) => {
   t.same(['refund', 'page_view', 'click', 'page', 'page_view_'].map((type) => typeOf(scan, type)), [0, 1, -1, -1, -1])
 })
 
-t.test('a type whose name is too long to be compared in one step is left to the plain path', async (t) => {
+t.test('a type whose name is too long to be compared in one step is left to the slow path', async (t) => {
   const longest = 'fourteen_bytes'
   const scan = new ScanModule([longest, `${longest}_`, 'click'])
   t.same([longest, `${longest}_`, `${longest}__`, 'click'].map((type) => typeOf(scan, type)), [0, -1, -1, 2])

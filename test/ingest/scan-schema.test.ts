@@ -8,11 +8,10 @@ import { Ajv } from 'ajv'
 import { Event, EVENT_MAX_BYTES, EVENT_TYPES, Properties, PROPERTIES_MAX_DEPTH, USER_ID_MAX_LENGTH } from '../../schemas/index.ts'
 import { Batch } from '../../src/backends/batch.ts'
 import { isEventId, isUserId, rejectionOf } from '../../src/ingest/event-validator.ts'
-import { addPlainly, FUTURE_TOLERANCE } from '../../src/ingest/plain-path.ts'
 import { Layout, Scanner } from '../../src/ingest/scan.ts'
+import { addSlowly, FUTURE_TOLERANCE } from '../../src/ingest/slow-path.ts'
 import { parseTimestamp } from '../../src/ingest/timestamp.ts'
 import { CANONICAL, NOW } from './event-texts.ts'
-import { overflowOf } from './readings.ts'
 
 /** As much of JSON Schema as the event schema is made of. */
 interface Schema {
@@ -102,25 +101,23 @@ const scanner = new Scanner()
 
 /** Whether the scan takes an event. */
 function isScanned(text: string): boolean {
-  const body = Buffer.from(text)
-  scanner.open(body, overflowOf(body))
-  return scanner.read(0, Layout.Items, new Batch(), 0, 1, NOW) === 1
+  return scanner.read(Buffer.from(text), 0, Layout.Items, new Batch(), 0, 1, NOW) === 1
 }
 
-/** Whether the plain path takes an event. */
-function isTakenPlainly(text: string): boolean {
+/** Whether the slow path takes an event. */
+function isTakenSlowly(text: string): boolean {
   const bytes = Buffer.from(text)
-  return addPlainly(new Batch(), overflowOf(bytes), bytes, 0, bytes.length, 0, NOW) === undefined
+  return addSlowly(new Batch(), bytes, 0, bytes.length, 0, NOW) === undefined
 }
 
-/** Whether a schema allows an event; the plain path's judge made anew. */
+/** Whether a schema allows an event; the slow path's judge made anew. */
 function judgeOf(schema: Schema): (text: string) => boolean {
   const ajv = new Ajv({ strict: false, formats: { uuid: isEventId, 'user-id': isUserId, 'event-timestamp': (text: string) => !Number.isNaN(parseTimestamp(text)) } })
   const validate = ajv.compile(schema)
   return (text) => validate(JSON.parse(text))
 }
 
-/** What the scan leaves to the plain path although it may be right. */
+/** What the scan leaves to the slow path although it may be right. */
 function isBeyondScan(text: string): boolean {
   const { timestamp } = JSON.parse(text) as Record<string, unknown>
   return text.includes('1e2') || /[tz]/.test(String(timestamp))
@@ -149,7 +146,7 @@ t.test('the scan and the schema agree at every edge of the schema', async (t) =>
   const taken = texts.filter(isScanned)
   t.ok(taken.length > 50 && taken.length < texts.length / 2, `${taken.length} of ${texts.length} events were scanned`)
   const isAllowed = judgeOf(schema)
-  t.same(texts.filter((text) => isAllowed(text) !== (rejectionOf(JSON.parse(text)) === undefined)), [], 'the judge made anew judges as the plain path does')
+  t.same(texts.filter((text) => isAllowed(text) !== (rejectionOf(JSON.parse(text)) === undefined)), [], 'the judge made anew judges as the slow path does')
 })
 
 t.test('every rule of the schema is one that is tried here', async (t) => {
@@ -202,7 +199,7 @@ t.test('a schema that says something else disagrees', async (t) => {
 
 t.test('at and just over each limit that is a constant', async (t) => {
   const withProperties = (text: string): string => `${JSON.stringify(CANONICAL).slice(0, -1)},"properties":${text}}`
-  const both = (text: string): [boolean, boolean] => [isScanned(text), isTakenPlainly(text)]
+  const both = (text: string): [boolean, boolean] => [isScanned(text), isTakenSlowly(text)]
   const edge = (name: string, at: string, over: string): void => {
     t.same(both(at), [true, true], `${name} at the limit`)
     t.same(both(over), [false, false], `${name} just over`)

@@ -6,17 +6,14 @@ import { Batch } from '../../src/backends/batch.ts'
 import { Layout, Place, Scanner } from '../../src/ingest/scan.ts'
 import { CANONICAL, eventText, NOW } from './event-texts.ts'
 import { mutations } from './mutations.ts'
-import { eventsOf, overflowOf } from './readings.ts'
+import { eventsOf } from './readings.ts'
 
 const scanner = new Scanner()
 const event = Buffer.from(JSON.stringify({ ...CANONICAL, properties: { a: [{}] } }))
 
 /** Reads at most so many events that begin at `at`; where reading stopped. */
 function scan(body: Buffer, at: number, batch: Batch, layout: Layout = Layout.Items, room = Infinity): [end: number, place: Place] {
-  const overflow = overflowOf(body)
-  scanner.open(body, overflow)
-  scanner.read(at, layout, batch, 5, room, NOW)
-  batch.bytes = overflow.joined()
+  scanner.read(body, at, layout, batch, 5, room, NOW)
   return [scanner.end, scanner.place]
 }
 
@@ -32,7 +29,7 @@ t.test('reads from its place on, and not beyond the body', async (t) => {
       t.same([...scan(body.subarray(0, limit), before.length, batch), batch.count], [before.length, Place.Stuck, 0], `cut at ${limit} within ${before}...${behind}`)
     }
     const batch = new Batch()
-    t.same(scan(body, before.length, batch), [end, Place.Behind], `within ${before}...${behind}`)
+    t.same(scan(body, before.length, batch), [end, Place.After], `within ${before}...${behind}`)
     t.match(eventsOf(batch), [{ id: CANONICAL.event_id, user: 'ada', index: 5, text: event.toString() }])
   }
 })
@@ -42,13 +39,13 @@ t.test('says where it stopped, and why', async (t) => {
   const behindFirst = event.length + 2
   const behindSecond = behindFirst + event.length + 2
   for (const [text, layout, room, end, place, count] of [
-    [`${three}]`, Layout.Items, 9, three.length, Place.Behind, 3],
+    [`${three}]`, Layout.Items, 9, three.length, Place.After, 3],
     [`${three}]`, Layout.Items, 2, behindSecond, Place.Before, 2],
     [`${three},x]`, Layout.Items, 9, three.length + 1, Place.Stuck, 3],
-    [`${three},`, Layout.Items, 9, three.length, Place.Behind, 3],
+    [`${three},`, Layout.Items, 9, three.length, Place.After, 3],
     [three, Layout.Lines, 9, 0, Place.Stuck, 0],
-    [`${event}\r\n${event}\n\n${event}`, Layout.Lines, 9, event.length * 3 + 4, Place.Behind, 3],
-    [`${event}\n \n`, Layout.Lines, 9, event.length, Place.Behind, 1],
+    [`${event}\r\n${event}\n\n${event}`, Layout.Lines, 9, event.length * 3 + 4, Place.After, 3],
+    [`${event}\n \n`, Layout.Lines, 9, event.length, Place.After, 1],
     [`${event}\n\n${event} ,\n`, Layout.Lines, 9, behindFirst, Place.Stuck, 1],
     [`${event}\n\n${event}`, Layout.Lines, 1, behindFirst, Place.Before, 1]
   ] as const) {
@@ -85,7 +82,7 @@ t.test('one scanner reads many events of several days', async (t) => {
 t.test('every type is known by its number', async (t) => {
   for (const event_type of EVENT_TYPES) {
     const batch = new Batch()
-    t.equal(scan(Buffer.from(JSON.stringify({ ...CANONICAL, event_type })), 0, batch)[1], Place.Behind)
+    t.equal(scan(Buffer.from(JSON.stringify({ ...CANONICAL, event_type })), 0, batch)[1], Place.After)
     t.equal(eventsOf(batch)[0].type, event_type)
   }
 })

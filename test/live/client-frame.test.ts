@@ -2,17 +2,18 @@ import t from 'tap'
 import fc from 'fast-check'
 import { readClientFrame } from '../../src/live/client-frame.ts'
 import { FrameError } from '../../src/live/frame-error.ts'
+import { finish } from '../ingest/readings.ts'
 
 const EVENT = '{"event_id":"x","user_id":"u"}'
 
 function read(text: string) {
-  const request = readClientFrame(Buffer.from(text))
+  const request = finish(readClientFrame(Buffer.from(text)))
   return request.type === 'publish' ? { ...request, body: request.body.toString() } : request
 }
 
 function refusal(text: string): FrameError {
   try {
-    readClientFrame(Buffer.from(text))
+    finish(readClientFrame(Buffer.from(text)))
   } catch (error) {
     if (error instanceof FrameError) return error
     throw error
@@ -99,7 +100,7 @@ t.test('property: the events found are those that JSON.parse sees', async () => 
   fc.assert(fc.property(fc.array(member), fc.array(fc.jsonValue()), space, (members, events, gap) => {
     const all: [string, unknown][] = [['events', events], ['type', 'publish'], ...members]
     const text = `${gap}{${gap}${all.map(([key, value]) => `${JSON.stringify(key)}${gap}:${gap}${JSON.stringify(value)}`).join(`${gap},`)}${gap}}${gap}`
-    const request = readClientFrame(Buffer.from(text))
+    const request = finish(readClientFrame(Buffer.from(text)))
     const expected = JSON.parse(text) as { id?: string, events: unknown[] }
     return request.type === 'publish' && request.id === expected.id && JSON.stringify(JSON.parse(request.body.toString())) === JSON.stringify(expected.events)
   }))

@@ -18,8 +18,9 @@ const types = (peer: FakePeer) => peer.frames.map(({ type }) => type)
 function slowIngest() {
   const bodies: string[] = []
   const answers: ((receipt?: Receipt | Error) => void)[] = []
-  const ingest: Ingest = (body) => new Promise((resolve, reject) => {
+  const ingest: Ingest = (body, _kind, request) => new Promise((resolve, reject) => {
     bodies.push(body.toString())
+    request?.onRead?.()
     answers.push((receipt = RECEIPT) => receipt instanceof Error ? reject(receipt) : resolve(receipt))
   })
   return { bodies, answers, ingest }

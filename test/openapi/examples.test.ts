@@ -110,7 +110,7 @@ t.test('the figures of the examples agree with each other [WIN-4]', async (t) =>
 
 /** Posts every example of POST /events, each to a service of its own, as its media type says. */
 async function postAll(t: Parameters<typeof startApp>[0], examples: Record<string, Media['examples']>, now?: number) {
-  const clock = now === undefined ? undefined : { wall: () => now, monotonic: () => 0 }
+  const clock = now === undefined ? undefined : { wall: () => now, monotonic: () => 0, uptime: () => 0 }
   for (const [mediaType, named] of Object.entries(examples)) {
     for (const [name, { value }] of Object.entries(named!)) {
       const app = await startApp(t, {}, { clock })

@@ -41,7 +41,9 @@ t.test('with both sets of keys', async (t) => {
   for (const url of READS) {
     checkProblem(t, await read(app, url), 'unauthorized')
     checkProblem(t, await read(app, url, bearer('writer-1')), 'forbidden')
-    t.ok([400, 401].includes((await read(app, `${url}?key=reader-1`)).statusCode), 'no key in the address where a header will do')
+    const inAddress = await read(app, `${url}?key=reader-1`)
+    checkProblem(t, inAddress, 'unauthorized')
+    t.match(inAddress.json().detail, /Authorization: Bearer.*`\?key=` is taken by .* alone/, 'no key in the address where a header will do')
     t.equal((await app.inject({ method: 'HEAD', url })).statusCode, 401, 'HEAD as well')
   }
   for (const url of OPEN) t.equal((await read(app, url)).statusCode, 200, `${url} is open`)
@@ -57,6 +59,28 @@ t.test('with keys for one thing, the other is open', async (t) => {
   const readers = await startApp(t, { READ_KEYS: 'r' })
   t.equal((await post(readers, anEvent())).statusCode, 200)
   for (const url of READS) checkProblem(t, await read(readers, url), 'unauthorized')
+})
+
+t.test('`?key=` is taken where a browser cannot set headers, and the answer says so', async (t) => {
+  const app = await startApp(t, { WRITE_KEYS: 'w', READ_KEYS: 'r' })
+  for (const url of ['/events/stream', '/events']) {
+    const response = url === '/events' ? await post(app, anEvent()) : await app.inject(url)
+    checkProblem(t, response, 'unauthorized')
+    t.match(response.json().detail, /`Authorization: Bearer <key>` or, where headers cannot be set, as `\?key=<key>`/)
+  }
+  t.equal((await app.inject({ method: 'HEAD', url: '/events/stream?key=r' })).statusCode, 200)
+  t.equal((await post(app, anEvent(), {}, '/events?key=w')).statusCode, 200)
+})
+
+t.test('another scheme than Bearer gets a hint, which repeats nothing of it', async (t) => {
+  const app = await startApp(t, { WRITE_KEYS: 'writer' })
+  for (const authorization of ['Basic d3JpdGVyOg==', 'Token writer', 'ApiKey writer', 'writer', 'Bearer', 'Bearer writer twice', '']) {
+    const response = await post(app, anEvent(), { authorization })
+    checkProblem(t, response, 'unauthorized')
+    t.match(response.json().detail, /must be `Authorization: Bearer <key>`.*Basic or Token/, authorization)
+    t.notMatch(response.body, /writer|d3Jp/)
+    t.equal(response.headers['www-authenticate'], 'Bearer error="invalid_request"')
+  }
 })
 
 t.test('a key for both', async (t) => {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { on, once } from 'node:events'
 import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
+import { REJECTION_CODES, UNAVAILABLE_CODES } from '../../schemas/index.ts'
 import { startApp, startServer } from '../harness.ts'
 
 const start = (t: Test, env: Record<string, string> = {}) => startApp(t, { EVENT_LOG_BYTES: '1048576', ...env })
@@ -31,8 +32,9 @@ const requests = (samples: Map<string, number>, method: string, route: string, s
 t.test('events are counted by verdict, once a receipt', async (t) => {
   const app = await start(t, { USER_CAPACITY: '1' })
   const before = await scrape(app)
-  for (const verdict of ['accepted', 'duplicate', 'rejected', 'unavailable']) {
-    t.equal(before.get(`events_total{verdict="${verdict}"}`), 0, `${verdict} starts at 0, so that a rate can be taken`)
+  const reasons = [...REJECTION_CODES.map((code) => `verdict="rejected",reason="${code}"`), ...UNAVAILABLE_CODES.map((code) => `verdict="unavailable",reason="${code}"`)]
+  for (const labels of ['verdict="accepted"', 'verdict="duplicate"', ...reasons]) {
+    t.equal(before.get(`events_total{${labels}}`), 0, `${labels} starts at 0, so that a rate can be taken`)
   }
 
   const first = event()
@@ -44,9 +46,31 @@ t.test('events are counted by verdict, once a receipt', async (t) => {
   const after = await scrape(app)
   t.equal(after.get('events_total{verdict="accepted"}'), 3)
   t.equal(after.get('events_total{verdict="duplicate"}'), 1)
-  t.equal(after.get('events_total{verdict="rejected"}'), 1)
-  t.equal(after.get('events_total{verdict="unavailable"}'), 1)
+  t.equal(after.get('events_total{verdict="rejected",reason="invalid_user_id"}'), 1)
+  t.equal(after.get('events_total{verdict="unavailable",reason="user_capacity"}'), 1)
   t.equal(after.get('events_late_total'), 1)
+  let sum = 0
+  for (const [name, value] of after) if (name.startsWith('events_total{')) sum += value
+  t.equal(sum, 6, 'each event is in one of them')
+})
+
+t.test('what comes with a known key is counted by its name, and no key is a label [OPS-1]', async (t) => {
+  const app = await start(t, { WRITE_KEYS: 'shop:hidden-a,hidden-b', READ_KEYS: 'board:hidden-c' })
+  const scrapeWith = async () => (await app.inject({ url: '/metrics', headers: { authorization: 'Bearer hidden-c' } })).body
+  t.match(await scrapeWith(), /^events_by_key_total\{key="write#2",verdict="accepted"\} 0$/m)
+  const sendWith = (key: string, events: unknown) => app.inject({ method: 'POST', url: '/events', headers: { authorization: `Bearer ${key}` }, payload: events as object })
+  const one = event()
+  await sendWith('hidden-a', [one, one, event({ user_id: '' })])
+  await sendWith('hidden-b', event())
+  await sendWith('hidden-c', event())
+  await sendWith('hidden-x', event())
+  const body = await scrapeWith()
+  for (const sample of [
+    'events_by_key_total{key="shop",verdict="accepted"} 1', 'events_by_key_total{key="shop",verdict="duplicate"} 1', 'events_by_key_total{key="shop",verdict="rejected"} 1',
+    'events_by_key_total{key="write#2",verdict="accepted"} 1', 'events_by_key_total{key="board",verdict="accepted"} 0',
+    'http_requests_by_key_total{key="shop"} 1', 'http_requests_by_key_total{key="write#2"} 1', 'http_requests_by_key_total{key="board"} 2'
+  ]) t.ok(body.split('\n').includes(sample), sample)
+  t.notMatch(body, /hidden/)
 })
 
 t.test('events that are only validated are not counted [ING-4]', async (t) => {
@@ -144,5 +168,4 @@ t.test('the format is the one that Prometheus reads, and the key is one that may
   t.equal(answer.statusCode, 200)
   t.match(answer.headers['content-type'], /^text\/plain; version=0\.0\.4/)
   t.match(answer.body, /^# HELP events_total .+\n# TYPE events_total counter$/m)
-  t.equal((await app.inject({ url: '/metrics?x=1', headers: { authorization: 'Bearer reader' } })).statusCode, 400)
 })

@@ -21,7 +21,7 @@ const failingRequests = (app: FastifyInstance) => [
 
 t.test('nothing there: 404', async (t) => {
   const app = await startApp(t)
-  for (const url of ['/nope', '/events/', '/Events', '/events/x', '/__proto__', '/constructor', '//', '/health/live/x', '*']) {
+  for (const url of ['/nope', '/Events', '/events/x', '/__proto__', '/constructor', '/health/live/x']) {
     checkProblem(t, await app.inject({ url, method: 'GET' }), 'not_found')
   }
   checkProblem(t, await app.inject({ method: 'POST', url: '/nope', headers: { 'content-type': 'application/json' }, payload: '{"broken' }), 'not_found')

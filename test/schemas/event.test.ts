@@ -30,7 +30,7 @@ import { EVENT_TYPES, EventPageQuery, Summary, TimeSeries } from './schemas/inde
 import { createMemoryBackend } from './src/backends/memory.ts'
 import { createIngest } from './src/ingest/ingest.ts'
 
-const clock = { wall: () => Date.UTC(2026, 10, 23, 14, 5, 9, 120), monotonic: () => 0 }
+const clock = { wall: () => Date.UTC(2026, 10, 23, 14, 5, 9, 120), monotonic: () => 0, uptime: () => 0 }
 const { store, aggregator } = createMemoryBackend({ clock, dedupCapacity: 100000, userCapacity: 1000, logBytes: 1 << 20 })
 const ingest = createIngest({ store, maxEvents: 100 })
 const timestamp = new Date(clock.wall()).toISOString()

@@ -9,7 +9,7 @@ import { PROBLEMS } from '../../src/errors.ts'
 import { readBody } from '../../src/ingest/body-reader.ts'
 import { Scanner } from '../../src/ingest/scan.ts'
 import { receiptStatus } from '../../src/ingest/receipt.ts'
-import { overflowOf } from '../ingest/readings.ts'
+import { finish } from '../ingest/readings.ts'
 import { compile, validatorOf } from './validators.ts'
 
 const sum = (counts: number[]): number => counts.reduce((total, count) => total + count, 0)
@@ -75,7 +75,7 @@ t.test('every example of a body is accepted as it stands, at its time', async (t
       for (const [name, { value, summary }] of Object.entries(examples)) {
         const body = Buffer.from(typeof value === 'string' ? value : JSON.stringify(value))
         const batch = new Batch()
-        const { sent, errors } = readBody(body, mediaType === 'application/x-ndjson' ? 'ndjson' : 'json', { scanner, overflow: overflowOf(body), batch, maxEvents: 100, now: at })
+        const { sent, errors } = finish(readBody(body, mediaType === 'application/x-ndjson' ? 'ndjson' : 'json', { scanner, batch, maxEvents: 100, now: at }))
         t.same(errors, [], `${mediaType}, ${name}: ${summary}`)
         t.equal(batch.count, sent)
         const ids = Array.from({ length: sent }, (_, i) => batch.ids.subarray(i * 4, i * 4 + 4).join())

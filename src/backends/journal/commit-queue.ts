@@ -1,12 +1,13 @@
 /**
- * Group commit: batches that arrive while a commit runs wait together and share the next one. Ids are claimed when a
+ * Group commit: batches that arrive while a commit runs wait together and share the next one. Ids are reserved when a
  * batch arrives and counted once it is durable, in the order of arrival; a batch that holds only duplicates waits with the
  * others if one of the ids it repeats is not durable yet, and shares its fate. When a commit fails, so does everything
- * that waits behind it, and all claims are taken back together.
+ * that waits behind it, and all reservations are aborted together.
  */
 import { Verdict, type Batch } from '../batch.ts'
-import type { Claim, MemoryCore } from '../core/core.ts'
-import type { Hands } from './journal-clock.ts'
+import type { MemoryCore } from '../core/core.ts'
+import type { ClockReading } from '../core/clock/clock-reading.ts'
+import type { Reservation } from '../core/intake.ts'
 import type { TroubleCode } from './messages.ts'
 import { packRows, type Row } from './rows.ts'
 
@@ -29,7 +30,7 @@ const NO_MEMORY = new ArrayBuffer(0)
 export interface CommitQueueOptions {
   core: MemoryCore
   /** The present time, for the rows. */
-  hands: () => Hands
+  reading: () => ClockReading
   /** Starts to commit rows; `committed` or `failed` is called once it is known what became of them. */
   commit: (rows: Row[]) => void
   /** The cursor behind everything counted. */
@@ -40,7 +41,7 @@ export interface CommitQueueOptions {
 
 interface Entry {
   batch: Batch
-  claim: Claim
+  reservation: Reservation
   bytes: number
   resolve: (cursor: string) => void
 }
@@ -71,16 +72,16 @@ export class CommitQueue {
   /** Judges a batch, and resolves with the cursor behind it once its verdicts are final. */
   append(batch: Batch): Promise<string> | string {
     const { core, cursor } = this.#options
-    const bytes = batch.bytes.length
+    const bytes = batch.byteLength
     if (this.#trouble !== undefined || (this.#bytes + bytes > QUEUE_BYTES && this.#bytes > 0)) {
       core.refuse(batch, verdictOf(this.#trouble ?? 'unavailable'))
       return cursor()
     }
-    const claim = core.claim(batch)
-    if (claim.count === 0 && !claim.waits) return cursor()
+    const reservation = core.reserve(batch)
+    if (reservation.count === 0 && !reservation.waits) return cursor()
     return new Promise((resolve) => {
       this.#bytes += bytes
-      this.#waiting.push({ batch, claim, bytes, resolve })
+      this.#waiting.push({ batch, reservation, bytes, resolve })
       // Whatever else arrives in this turn of the event loop shares the commit.
       if (this.#group.length === 0) this.#flush ??= setImmediate(this.#begin)
     })
@@ -113,10 +114,10 @@ export class CommitQueue {
     const group = this.#group
     this.#group = []
     // The disk goes on while these are counted.
-    const goesOn = this.#waiting.length > 0 && this.#commit(group.reduce((sum, { claim }) => sum + claim.count, 0))
+    const goesOn = this.#waiting.length > 0 && this.#commit(group.reduce((sum, { reservation }) => sum + reservation.count, 0))
     const cursors: string[] = []
-    for (const { batch, claim, bytes } of group) {
-      core.settle(batch, claim)
+    for (const { batch, reservation, bytes } of group) {
+      core.commit(batch, reservation)
       cursors.push(cursor())
       this.#bytes -= bytes
     }
@@ -136,7 +137,7 @@ export class CommitQueue {
     this.#group = []
     this.#waiting = []
     this.#bytes = 0
-    core.withdraw(entries.map(({ claim }) => claim))
+    core.abort(entries.map(({ reservation }) => reservation))
     for (const { batch, resolve } of entries) {
       core.refuse(batch, verdictOf(code))
       resolve(cursor())
@@ -159,16 +160,16 @@ export class CommitQueue {
    */
   #commit(ahead: number): boolean {
     this.#flush = undefined
-    const { core, hands, commit } = this.#options
+    const { core, reading, commit } = this.#options
     let taken = 0
     let events = 0
     let bytes = 0
     for (; taken < this.#waiting.length && events < GROUP_EVENTS && bytes < GROUP_BYTES; taken++) {
-      events += this.#waiting[taken].claim.count
+      events += this.#waiting[taken].reservation.count
       bytes += this.#waiting[taken].bytes
     }
     this.#group = this.#waiting.splice(0, taken)
-    const rows = packRows(this.#group.map(({ batch }) => batch), core.log.next + ahead, hands(), this.#memory)
+    const rows = packRows(this.#group.map(({ batch }) => batch), core.log.next + ahead, reading(), this.#memory)
     if (rows.length === 0) return false
     this.#memory = NO_MEMORY
     commit(rows)

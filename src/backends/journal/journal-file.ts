@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { crc32 } from 'node:zlib'
 import { RefusedError } from '../backend.ts'
-import type { Hands } from './journal-clock.ts'
+import type { ClockReading } from '../core/clock/clock-reading.ts'
 import { isBlank, prepareLayout } from './layout.ts'
 import type { Witness } from './lock.ts'
 import type { Row } from './rows.ts'
@@ -41,7 +41,7 @@ export interface FileOptions {
 }
 
 /** The first event of the oldest row, when it arrived, and the position behind the row. */
-export interface Oldest extends Hands {
+export interface Oldest extends ClockReading {
   position: number
   end: number
 }
@@ -52,12 +52,12 @@ export interface Found {
   /** Position behind the newest event. */
   end: number
   /** When it arrived; zeros in an empty journal. */
-  newest: Hands
+  newest: ClockReading
   oldest: Oldest | undefined
 }
 
 /** A row as it was read; the events are left out where nobody needs them. */
-export interface StoredRow extends Hands {
+export interface StoredRow extends ClockReading {
   position: number
   count: number
   columns: Uint8Array
@@ -102,7 +102,7 @@ export class JournalFile {
 
   /** What there is to be read again. */
   found(): Found {
-    const newest = this.#db.prepare('SELECT wall, elapsed FROM rows ORDER BY position DESC LIMIT 1').get() as Hands | undefined
+    const newest = this.#db.prepare('SELECT wall, elapsed FROM rows ORDER BY position DESC LIMIT 1').get() as ClockReading | undefined
     return { epoch: this.#epoch, end: this.#end, newest: newest ?? { wall: 0, elapsed: 0 }, oldest: this.#oldest() }
   }
 
@@ -118,8 +118,8 @@ export class JournalFile {
     return position
   }
 
-  /** The position of the first row that arrived after a time by either hand. O(rows before it). */
-  positionAfter({ wall, elapsed }: Hands): number {
+  /** The position of the first row that arrived after a time by either clock. O(rows before it). */
+  positionAfter({ wall, elapsed }: ClockReading): number {
     const row = this.#db.prepare('SELECT position FROM rows WHERE wall > ? OR elapsed > ? ORDER BY position LIMIT 1').get(wall, elapsed)
     return row === undefined ? this.#end : row.position as number
   }
@@ -169,10 +169,10 @@ export class JournalFile {
   }
 
   /**
-   * Deletes some of the oldest rows that arrived before a time by both hands and end at or before a position, and gives
+   * Deletes some of the oldest rows that arrived before a time by both clocks and end at or before a position, and gives
    * free pages back when there are more than the next rows are likely to need. Returns what is the oldest row now.
    */
-  trim(before: Hands, position: number): Oldest | undefined {
+  trim(before: ClockReading, position: number): Oldest | undefined {
     let end: number | undefined
     let rows = 0
     let bytes = 0
@@ -187,6 +187,35 @@ export class JournalFile {
     if (free > VACUUM_PAGES && free * 4 > this.#number('PRAGMA page_count')) this.#db.exec(`PRAGMA incremental_vacuum(${VACUUM_PAGES})`)
     this.#logged += bytes / 16
     return this.#oldest()
+  }
+
+  /**
+   * Gives rows that were written at a later time than `wall`, which are from the future, that time [TIME-4]. Oldest first and
+   * a few in each commit: ended in between, it can be done once more.
+   */
+  retime(wall: number): void {
+    const select = this.#db.prepare('SELECT position, length(columns) + length(events) AS bytes FROM rows WHERE position >= ? ORDER BY position')
+    const update = this.#db.prepare('UPDATE rows SET wall = ? WHERE position >= ? AND position <= ? AND wall > ?')
+    let next = (this.#db.prepare('SELECT min(position) AS first FROM rows WHERE wall > ?').get(wall) as { first: number | null }).first
+    while (next !== null) {
+      const from = next
+      let last = from
+      let rows = 0
+      let bytes = 0
+      next = null
+      for (const row of select.iterate(from)) {
+        if (rows >= TRIM_ROWS || bytes >= TRIM_BYTES) {
+          next = row.position as number
+          break
+        }
+        last = row.position as number
+        bytes += row.bytes as number
+        rows++
+      }
+      this.#transact(() => update.run(wall, from, last, wall))
+      this.#logged += bytes
+      this.checkpoint()
+    }
   }
 
   /**

@@ -9,12 +9,12 @@ import {
   type Aggregator, type Backend, type Clock, type EventStore, type Filter, type Judgement, type Location, type Page, type PageLimits, type Readiness
 } from '../backend.ts'
 import { Batch, Verdict } from '../batch.ts'
-import { MemoryCore, type Capacities } from '../core/core.ts'
+import { MemoryCore } from '../core/core.ts'
+import type { Capacities } from '../core/intake.ts'
 import { formatCursor } from '../core/log/cursor.ts'
 import { HORIZON_MINUTES } from '../core/dedup/dedup-index.ts'
 import { MemoryAggregator, MemoryStore } from '../memory.ts'
 import { CommitQueue, verdictOf } from './commit-queue.ts'
-import { JournalClock, type Hands } from './journal-clock.ts'
 import type { Found, Sync } from './journal-file.ts'
 import type { Answer, Request, WriterOptions } from './messages.ts'
 import type { Slice } from './replay.ts'
@@ -83,35 +83,33 @@ class JournalStore implements EventStore {
   readonly memory: MemoryStore
   readonly counts: MemoryAggregator
   readonly #core: MemoryCore
-  readonly #clock: JournalClock
-  readonly #liveClock: Clock
+  /** What the newest rows get where they are from the future. */
+  #openingTime = 0
   readonly #worker: Worker
   readonly #report: (report: JournalReport) => void
   readonly #queue: CommitQueue
-  readonly #found: Found
+  #found: Found
   readonly #exited: Promise<void>
   /** How far the replay is. */
   #state: 'replaying' | 'open' | 'closed' = 'replaying'
   #replayedEvents = 0
   #reportedTenths = 0
   #replayEnds!: { resolve: () => void, reject: (error: Error) => void }
-  #replayStart = performance.now()
-  readonly #retention: Retention
+  #replayStart = 0
+  #replays = 0
+  #retention: Retention
 
   constructor({ clock, report = () => {}, ...capacities }: JournalOptions, worker: Worker, found: Found) {
-    this.#liveClock = clock
     this.#worker = worker
     this.#report = report
     this.#found = found
     this.#retention = new Retention(HORIZON, found.oldest)
-    this.#clock = new JournalClock(clock, found.oldest ?? found.newest)
-    if (found.oldest === undefined) this.#clock.start()
-    this.#core = new MemoryCore(this.#clock, capacities)
+    this.#core = new MemoryCore(clock, capacities, found.oldest && found.newest)
     this.memory = new MemoryStore(this.#core, found.epoch)
     this.counts = new MemoryAggregator(this.#core, this.memory)
     this.#queue = new CommitQueue({
       core: this.#core,
-      hands: () => this.#hands(),
+      reading: () => this.#core.reading(),
       commit: (rows) => {
         this.#retention.adds(rows[0])
         this.#ask({ type: 'commit', rows }, [rows[0].columns.buffer as ArrayBuffer])
@@ -124,11 +122,15 @@ class JournalStore implements EventStore {
     worker.on('message', (answer: Answer) => this.#hear(answer))
     worker.on('error', (error) => this.#lose(`the writing thread failed: ${(error as Error).message}`))
     worker.on('exit', () => this.#lose('the writing thread ended'))
-    for (let i = 0; i < SLICES_AHEAD; i++) this.#ask({ type: 'replay' })
+    this.#startReplay()
   }
 
   now(): number {
-    return this.#state === 'replaying' ? Math.max(this.#liveClock.wall(), this.#found.newest.wall) : this.#core.now()
+    return this.#core.now()
+  }
+
+  latestNow(): number {
+    return this.#core.latestNow()
   }
 
   async append(batch: Batch): Promise<Judgement> {
@@ -181,7 +183,15 @@ class JournalStore implements EventStore {
     if (this.#state !== 'open') return
     this.memory.maintain()
     if (this.#queue.trouble !== undefined) return
-    const request = this.#retention.next(this.#hands(), this.#core.log.first)
+    const { openingTime } = this.#core
+    if (openingTime !== undefined) {
+      this.#openingTime = openingTime
+      this.#state = 'replaying'
+      this.#restart()
+      return
+    }
+    if (!this.#core.mayForget) return
+    const request = this.#retention.next(this.#core.reading(), this.#core.log.first)
     if (request !== undefined) this.#ask(request)
   }
 
@@ -211,10 +221,6 @@ class JournalStore implements EventStore {
     return this.#found.end - (this.#found.oldest?.position ?? this.#found.end)
   }
 
-  #hands(): Hands {
-    return { wall: this.#core.now(), elapsed: Math.floor(this.#clock.monotonic()) }
-  }
-
   #ask(request: Request, transfer: ArrayBuffer[] = []): void {
     this.#worker.postMessage(request, transfer)
   }
@@ -231,24 +237,53 @@ class JournalStore implements EventStore {
         return this.#ask({ type: 'recover' })
       case 'recovered':
         this.#queue.recovered()
+        if (this.#state === 'replaying') this.#askForRetiming()
         return this.#report({ type: 'recovered' })
       case 'trimmed':
         this.#retention.trimmed(answer)
         if (answer.failed !== undefined) this.#report({ type: 'warning', detail: `old events could not be deleted: ${answer.failed}` })
         return
       case 'warning': return this.#report(answer)
-      case 'refused': return this.#replayEnds.reject(new RefusedError(answer.message))
+      case 'retimed': return this.#replayAgain(answer.found)
+      case 'refused':
+        this.#replayEnds.reject(new RefusedError(answer.message))
+        if (this.#replays > 1) this.#report({ type: 'failed', detail: answer.message })
     }
+  }
+
+  /** The newest rows are of a time that has not come: they get the present one, and all is read again by that. [TIME-4] */
+  async #restart(): Promise<void> {
+    while (this.#queue.isBusy) await this.#queue.settled()
+    this.#report({ type: 'warning', detail: 'the newest events are from the future by a clock that has been the same for a minute: they get the present time, and the journal is read again' })
+    this.#askForRetiming()
+  }
+
+  #askForRetiming(): void {
+    if (this.#state === 'replaying') this.#ask({ type: 'retime', wall: this.#openingTime })
+  }
+
+  #replayAgain(found: Found): void {
+    if (this.#state !== 'replaying') return
+    this.#found = found
+    this.#retention = new Retention(HORIZON, found.oldest)
+    this.#core.restart(this.#openingTime)
+    this.#startReplay()
+  }
+
+  #startReplay(): void {
+    this.#replays++
+    this.#replayedEvents = this.#reportedTenths = 0
+    this.#replayStart = performance.now()
+    for (let i = 0; i < SLICES_AHEAD; i++) this.#ask({ type: 'replay' })
   }
 
   #take(slice: Slice): void {
     if (this.#state !== 'replaying') return
     const { position, wall, elapsed, logged } = slice
     this.#ask({ type: 'replay' })
-    this.#clock.set({ wall, elapsed })
     if (logged && this.#core.log.next === 0) this.#core.log.startAt(position)
     const batch = Batch.from(slice.batch)
-    this.#core.restore(batch, logged)
+    this.#core.restore(batch, { wall, elapsed }, logged)
     this.#replayedEvents = position + batch.count - this.#found.oldest!.position
     const tenths = Math.floor(10 * this.#replayedEvents / this.#total)
     if (tenths === this.#reportedTenths) return
@@ -258,8 +293,7 @@ class JournalStore implements EventStore {
 
   #open(): void {
     if (this.#state !== 'replaying') return
-    this.#clock.set(this.#found.newest)
-    this.#clock.start()
+    this.#core.restored()
     this.#state = 'open'
     this.#replayEnds.resolve()
     this.#report({ type: 'replayed', events: this.#total, seconds: (performance.now() - this.#replayStart) / 1000 })

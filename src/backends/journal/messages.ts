@@ -1,5 +1,5 @@
 /** What the main thread and the writing thread tell each other. */
-import type { Hands } from './journal-clock.ts'
+import type { ClockReading } from '../core/clock/clock-reading.ts'
 import type { Found, Oldest, Sync } from './journal-file.ts'
 import type { Slice } from './replay.ts'
 import type { Row } from './rows.ts'
@@ -10,7 +10,7 @@ export interface WriterOptions {
   sync: Sync
   /** Bytes of the event log, so many of the newest events are read again. */
   logBytes: number
-  /** What is older than this by both hands need not be read again: milliseconds. */
+  /** What is older than this by both clocks need not be read again: milliseconds. */
   horizon: number
   /** The present time by the clock of the service. */
   wall: number
@@ -21,7 +21,9 @@ export type Request =
   /** One more slice of the replay. */
   | { type: 'replay' }
   | { type: 'commit', rows: Row[] }
-  | { type: 'trim', before: Hands, position: number }
+  /** Rows of a later time than this are from the future, and get it. [TIME-4] */
+  | { type: 'retime', wall: number }
+  | { type: 'trim', before: ClockReading, position: number }
   /** A failure is known here; try until it works again. */
   | { type: 'recover' }
   | { type: 'close' }
@@ -41,5 +43,7 @@ export type Answer =
   /** Nothing that was asked for and not answered counts, and nothing will be done before 'recover' is asked for. */
   | { type: 'failed', code: TroubleCode, detail: string }
   | { type: 'recovered' }
+  /** What there is to be read again now. */
+  | { type: 'retimed', found: Found }
   | { type: 'trimmed', oldest: Oldest | undefined, failed?: string }
   | { type: 'warning', detail: string }

@@ -4,7 +4,7 @@
  * of single events is read about as fast as one of large batches.
  */
 import { Batch } from '../batch.ts'
-import type { Hands } from './journal-clock.ts'
+import type { ClockReading } from '../core/clock/clock-reading.ts'
 import type { StoredRow } from './journal-file.ts'
 import { viewColumns } from './rows.ts'
 
@@ -16,7 +16,7 @@ const MINUTE = 60_000
 const COMMA = 0x2c
 
 /** Some events on their way to the core, and when they arrived. */
-export interface Slice extends Hands {
+export interface Slice extends ClockReading {
   position: number
   /** Whether `bytes` holds the events, and not only the user ids. */
   logged: boolean

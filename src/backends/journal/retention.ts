@@ -2,7 +2,7 @@
  * When old rows of the journal may go: once neither ids nor windows nor the log need them. They go a few at a time, one
  * request after the other, and where deleting fails it is tried again later.
  */
-import type { Hands } from './journal-clock.ts'
+import type { ClockReading } from '../core/clock/clock-reading.ts'
 import type { Oldest } from './journal-file.ts'
 import type { Answer, Request } from './messages.ts'
 import type { Row } from './rows.ts'
@@ -36,7 +36,7 @@ export class Retention {
    * @param now the present time
    * @param position the first that the log retains
    */
-  next(now: Hands, position: number): Request | undefined {
+  next(now: ClockReading, position: number): Request | undefined {
     if (this.#pause > 0) this.#pause--
     if (this.#isTrimming || this.#pause > 0 || this.#oldest === undefined) return undefined
     const before = { wall: now.wall - this.#horizon, elapsed: now.elapsed - this.#horizon }

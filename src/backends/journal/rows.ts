@@ -7,7 +7,7 @@
  * user ids' UTF-8.
  */
 import { Verdict, type Batch } from '../batch.ts'
-import type { Hands } from './journal-clock.ts'
+import type { ClockReading } from '../core/clock/clock-reading.ts'
 
 /** Bytes of JSON and number of events from which on a row is closed; larger events and batches make more rows, not larger ones. */
 const ROW_BYTES = 4 << 20
@@ -65,7 +65,7 @@ export function viewColumns(bytes: Uint8Array, count: number): Columns {
  * Packs the claimed events of batches, in order, into rows from a position on. All rows lie in one buffer, which is theirs
  * alone: `memory` if it is large enough. O(bytes).
  */
-export function packRows(batches: readonly Batch[], position: number, { wall, elapsed }: Hands, memory: ArrayBuffer): Row[] {
+export function packRows(batches: readonly Batch[], position: number, { wall, elapsed }: ClockReading, memory: ArrayBuffer): Row[] {
   const sizes = measure(batches)
   const length = sizes.reduce((sum, size) => sum + roomOf(size), 0)
   const buffer = length <= memory.byteLength ? memory : new ArrayBuffer(Math.ceil(length / MEMORY_STEP) * MEMORY_STEP)

@@ -67,6 +67,7 @@ class Writer {
     if (request.type === 'replay') this.#replay()
     else if (request.type === 'commit') this.#commit(request)
     else if (request.type === 'trim') this.#trim(request)
+    else if (request.type === 'retime') this.#retime(request)
   }
 
   #replay(): void {
@@ -88,8 +89,8 @@ class Writer {
   #startReplay(): Iterator<Slice> {
     const { logBytes, horizon, wall } = this.#options
     const { newest } = this.#file.found()
-    const now = Math.max(wall, newest.wall)
-    const needed = this.#file.positionAfter({ wall: now - horizon, elapsed: newest.elapsed + now - newest.wall - horizon })
+    // What the newest row needed, whatever time it is now: whether the clock is right is not known yet. [TIME-4]
+    const needed = this.#file.positionAfter({ wall: Math.min(wall, newest.wall) - horizon, elapsed: newest.elapsed - horizon })
     const logged = this.#file.positionOfNewest(logBytes)
     return slices(this.#file.read(Math.min(needed, logged), logged))
   }
@@ -117,6 +118,17 @@ class Writer {
     } catch (error) {
       if (isFull(error) || isBusy(error)) this.#tell({ type: 'trimmed', oldest: undefined, failed: describeError(error) })
       else this.#fail(error)
+    }
+  }
+
+  #retime({ wall }: Request & { type: 'retime' }): void {
+    this.#slices?.return?.()
+    this.#slices = undefined
+    try {
+      this.#file.retime(wall)
+      this.#tell({ type: 'retimed', found: this.#file.found() })
+    } catch (error) {
+      this.#fail(error)
     }
   }
 

@@ -3,10 +3,16 @@
  * last seen in it. Sliding totals are sums over whole hours and the minutes of the first one; unique users since a
  * minute are a sum of last-seen counts, exact because a late event never lowers a user's latest time. [WIN-1, WIN-2]
  */
-import { EVENT_TYPES } from '../../../../schemas/index.ts'
+import { EVENT_TYPES, TIME_WINDOWS, WINDOW_MINUTES } from '../../../../schemas/index.ts'
 
 const TYPES = EVENT_TYPES.length
 const MINUTE = 60_000
+const HOUR = 60 * MINUTE
+
+/** How far ahead of now a timestamp may lie and count, in milliseconds. [TIME-1] */
+const AHEAD = 5 * MINUTE
+
+const LONGEST_WINDOW = MINUTE * Math.max(...TIME_WINDOWS.map((window) => WINDOW_MINUTES[window]))
 
 /**
  * Hours kept: those of seven days, one begun at each end, one reached by events ahead of the clock, and one to spare.
@@ -64,7 +70,12 @@ export interface Tally {
   byType: number[]
 }
 
-/** See above. Times are milliseconds since 1970; those that are counted lie within the longest window. */
+/** The first and the last timestamp that count in a window at `now`, in milliseconds since 1970. [TIME-1] [TIME-2] */
+export function countedSpan(now: number): { first: number, last: number } {
+  return { first: Math.floor((now - LONGEST_WINDOW) / HOUR) * HOUR, last: now + AHEAD }
+}
+
+/** Times are milliseconds since 1970. What lies outside of `countedSpan` is never counted, so no bucket overwrites another that is still needed. */
 export class MinuteWindows {
   readonly #minutes = new BucketRing(MINUTES)
   readonly #hours = new BucketRing(HOURS)
@@ -72,14 +83,35 @@ export class MinuteWindows {
   readonly #lastSeen = new Uint32Array(MINUTES)
   readonly #lastSeenStamps = new Float64Array(MINUTES).fill(-1)
   #newest = 0
+  #first = Infinity
+  #last = -Infinity
+
+  /** @param now see `advance` */
+  constructor(now: number) {
+    this.advance(now)
+  }
+
+  /** Sets the time, by which `holds` decides. */
+  advance(now: number): void {
+    ({ first: this.#first, last: this.#last } = countedSpan(now))
+  }
+
+  /** Whether an event of this time counts in a window. */
+  holds(time: number): boolean {
+    return time >= this.#first && time <= this.#last
+  }
 
   /** The newest timestamp counted; 0 before the first. */
   get newest(): number {
     return this.#newest
   }
 
-  /** Counts an event of a user whose latest time was `before`, which is negative for a new one. O(1). */
+  /**
+   * Counts an event of a user whose latest time was `before`, which is negative for a new one. O(1).
+   * @throws RangeError where `holds` says no
+   */
   count(time: number, type: number, before: number): void {
+    if (!this.holds(time)) throw new RangeError('no window holds this time')
     const minute = Math.floor(time / MINUTE)
     this.#minutes.add(minute, type)
     this.#hours.add(Math.floor(minute / 60), type)

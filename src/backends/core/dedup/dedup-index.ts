@@ -4,6 +4,7 @@
  * more room [DEDUP-4]; both happen a few at a time.
  */
 import { Verdict, type Batch } from '../../batch.ts'
+import type { ClockReading } from '../clock/clock-reading.ts'
 import { HashIndex } from './hash-index.ts'
 
 const MINUTE = 60_000
@@ -22,12 +23,12 @@ const CHUNK_IDS = 1 << CHUNK_BITS
 /** Most ids that are claimed or freed together, so that the index can look ahead. */
 export const STRIDE = 256
 
-/** When a stretch of ids arrived, by both clocks, in whole minutes. */
+/** When a run of ids arrived, in whole minutes. */
 interface Arrival {
-  /** Sequence number of the first id of the stretch. */
+  /** Sequence number of the first id of the run. */
   first: number
   wall: number
-  monotonic: number
+  elapsed: number
 }
 
 /** See above. Every id has a sequence number, counted from 0 in order of arrival. */
@@ -49,7 +50,7 @@ export class DedupIndex {
   /** First id that still takes room; those before `#live` are removed piecewise. */
   #tail = 0
   #wall = 0
-  #monotonic = 0
+  #elapsed = 0
 
   constructor(capacity: number) {
     if (!(capacity >= 1 && capacity <= MAX_DEDUP_CAPACITY)) throw new RangeError(`capacity must be 1 to ${MAX_DEDUP_CAPACITY}`)
@@ -71,16 +72,21 @@ export class DedupIndex {
   /** For how many minutes every id has been remembered at the least: HORIZON_MINUTES unless room ran out. */
   get horizonMinutes(): number {
     if (this.#lost === undefined) return HORIZON_MINUTES
-    return Math.max(0, Math.min(HORIZON_MINUTES, this.#wall - this.#lost.wall, this.#monotonic - this.#lost.monotonic))
+    return Math.max(0, Math.min(HORIZON_MINUTES, this.#wall - this.#lost.wall, this.#elapsed - this.#lost.elapsed))
+  }
+
+  /** Sets the time at which ids arrive from now on. Never goes back. */
+  setTime({ wall, elapsed }: ClockReading): void {
+    this.#wall = Math.max(this.#wall, Math.floor(wall / MINUTE))
+    this.#elapsed = Math.max(this.#elapsed, Math.floor(elapsed / MINUTE))
+    this.#isStamped = false
   }
 
   /**
-   * Sets the time, in milliseconds by both clocks, and forgets what is due: an id's time is over when eight days have
-   * passed by either clock, so that a jump of one cannot cut it short [TIME-3]. Frees at most `budget` ids' room.
+   * Forgets what is due: an id's time is over when eight days have passed by wall clock and by elapsed time, so that a leap
+   * of the one cannot cut it short [TIME-3]. Frees at most `budget` ids' room.
    */
-  advance(wall: number, monotonic: number, budget: number): void {
-    this.#wall = Math.max(this.#wall, Math.floor(wall / MINUTE))
-    this.#monotonic = Math.max(this.#monotonic, Math.floor(monotonic / MINUTE))
+  expire(budget: number): void {
     this.#isStamped = false
     let over = 0
     while (over < this.#arrivals.length && this.#isOver(this.#arrivals[over])) over++
@@ -119,7 +125,7 @@ export class DedupIndex {
         this.#add(hash, ids, i * 4)
         verdicts[i++] = Verdict.Accepted
       } else {
-        this.#makeRoom()
+        this.#evict()
         this.#index.lookAhead(ids, i, to)
       }
     }
@@ -136,13 +142,24 @@ export class DedupIndex {
     return place < 0 ? -1 : this.#sequenceAt(place)
   }
 
-  /** Adds an id that is not known. At capacity the oldest makes room. */
+  /** The sequence number of an id, or -1; the lowest of one that was added more than once. */
+  oldestSequenceOf(ids: Uint32Array, at: number): number {
+    const hash = this.#index.hashOf(ids, at)
+    let oldest = -1
+    for (let place = this.#index.first(hash); place >= 0; place = this.#index.next(hash)) {
+      const sequence = this.#isAt(place, ids, at) ? this.#sequenceAt(place) : -1
+      if (sequence >= this.#live && (oldest < 0 || sequence < oldest)) oldest = sequence
+    }
+    return oldest
+  }
+
+  /** Adds an id that is not known, or one that is, to be remembered from now on. At capacity the oldest is evicted. */
   add(ids: Uint32Array, at: number): void {
     this.#add(this.#index.hashOf(ids, at), ids, at)
   }
 
   #add(hash: number, ids: Uint32Array, at: number): void {
-    if (this.#head - this.#tail >= this.capacity) this.#makeRoom()
+    if (this.#head - this.#tail >= this.capacity) this.#evict()
     this.#index.insert(hash, this.#head % RING)
     this.#write(ids, at / 4, at / 4 + 1)
   }
@@ -157,11 +174,11 @@ export class DedupIndex {
     this.#head += to - from
   }
 
-  /** Lets a new stretch of ids begin, unless the last one has the same time. */
+  /** Lets a new run of ids begin, unless the last one has the same time. */
   #stamp(): void {
     const last = this.#arrivals.at(-1)
-    if (last === undefined || last.wall !== this.#wall || last.monotonic !== this.#monotonic) {
-      this.#arrivals.push({ first: this.#head, wall: this.#wall, monotonic: this.#monotonic })
+    if (last === undefined || last.wall !== this.#wall || last.elapsed !== this.#elapsed) {
+      this.#arrivals.push({ first: this.#head, wall: this.#wall, elapsed: this.#elapsed })
     }
     this.#isStamped = true
   }
@@ -181,12 +198,15 @@ export class DedupIndex {
   /** The place of an id; one whose time is over is not found, whether it still takes room or not. */
   #find(hash: number, ids: Uint32Array, at: number): number {
     for (let place = this.#index.first(hash); place >= 0; place = this.#index.next(hash)) {
-      const chunk = this.#chunks[place >>> CHUNK_BITS]!
-      const slot = (place & (CHUNK_IDS - 1)) * 4
-      if (chunk[slot + 3] === ids[at + 3] && chunk[slot + 2] === ids[at + 2] && chunk[slot + 1] === ids[at + 1] && chunk[slot] === ids[at] &&
-          this.#sequenceAt(place) >= this.#live) return place
+      if (this.#isAt(place, ids, at) && this.#sequenceAt(place) >= this.#live) return place
     }
     return -1
+  }
+
+  #isAt(place: number, ids: Uint32Array, at: number): boolean {
+    const chunk = this.#chunks[place >>> CHUNK_BITS]!
+    const slot = (place & (CHUNK_IDS - 1)) * 4
+    return chunk[slot + 3] === ids[at + 3] && chunk[slot + 2] === ids[at + 2] && chunk[slot + 1] === ids[at + 1] && chunk[slot] === ids[at]
   }
 
   #hashAt(place: number): number {
@@ -199,11 +219,11 @@ export class DedupIndex {
   }
 
   #isOver(arrival: Arrival): boolean {
-    return this.#wall > arrival.wall + HORIZON_MINUTES && this.#monotonic > arrival.monotonic + HORIZON_MINUTES
+    return this.#wall > arrival.wall + HORIZON_MINUTES && this.#elapsed > arrival.elapsed + HORIZON_MINUTES
   }
 
   /** Frees the room of the oldest ids, of more than one where that is next to nothing. */
-  #makeRoom(): void {
+  #evict(): void {
     const count = Math.max(1, Math.min(STRIDE, this.capacity >>> 16))
     while (this.#live < this.#tail + count) this.#forgetEarly()
     this.#free(count)

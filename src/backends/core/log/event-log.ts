@@ -1,5 +1,5 @@
 /**
- * The newest events in order of arrival, as canonical JSON, in a bounded number of bytes. The log is a row of slabs; the
+ * The newest events in order of arrival, as canonical JSON, in a bounded number of bytes. The log is a row of segments; the
  * oldest is emptied and used again when there is no room for a new one. An event's position is its number in the order
  * of arrival, from 0.
  */
@@ -7,16 +7,16 @@ import type { Filter, PageLimits } from '../../backend.ts'
 import type { Batch } from '../../batch.ts'
 import { Extract } from './page.ts'
 import { PreparedFilter } from './prepared-filter.ts'
-import { Slab, isTaken } from './slab.ts'
+import { Segment, isTaken } from './segment.ts'
 
 /** Smallest log, in bytes. */
 export const MIN_LOG_BYTES = 1 << 20
 
-const SMALLEST_SLAB = 1 << 16
-const LARGEST_SLAB = 1 << 20
+const SMALLEST_SEGMENT = 1 << 16
+const LARGEST_SEGMENT = 1 << 20
 
 /**
- * Slabs are cut from pieces of at most so many bytes. The system gives memory to what is used of a piece, while the garbage
+ * Segments are cut from pieces of at most so many bytes. The system gives memory to what is used of a piece, while the garbage
  * collector, which looks around whenever much has been allocated, is told of all of it at once.
  */
 const LARGEST_PIECE = 1 << 30
@@ -24,13 +24,16 @@ const LARGEST_PIECE = 1 << 30
 /** Most events that one filtered read looks at. */
 const SCAN_LIMIT = 1 << 16
 
+/** Matches everything that is not hidden. */
+const NO_FILTER = new PreparedFilter({}, () => 0)
+
 /** See above. */
 export class EventLog {
   readonly capacity: number
   readonly #hashUser: (user: string) => number
-  readonly #slabSize: number
-  readonly #maxSlabs: number
-  readonly #slabs: Slab[] = []
+  readonly #segmentSize: number
+  readonly #maxSegments: number
+  readonly #segments: Segment[] = []
   /** The piece that is being cut up, and how much of it has been used. */
   #piece = new ArrayBuffer(0)
   #cut = 0
@@ -39,55 +42,56 @@ export class EventLog {
 
   /**
    * @param capacity most bytes, from MIN_LOG_BYTES on
-   * @param hashUser the hash of a user id, the same that batches carry
+   * @param hashUser the hash of a user id, the same that `append` is given
    */
   constructor(capacity: number, hashUser: (user: string) => number) {
     if (!(capacity >= MIN_LOG_BYTES)) throw new RangeError(`an event log takes at least ${MIN_LOG_BYTES} bytes`)
     this.capacity = capacity
     this.#hashUser = hashUser
-    this.#slabSize = Math.min(LARGEST_SLAB, Math.max(SMALLEST_SLAB, 4 * Math.floor(capacity / 64)))
-    this.#maxSlabs = Math.floor(capacity / Slab.byteLength(this.#slabSize))
+    this.#segmentSize = Math.min(LARGEST_SEGMENT, Math.max(SMALLEST_SEGMENT, 4 * Math.floor(capacity / 64)))
+    this.#maxSegments = Math.floor(capacity / Segment.byteLength(this.#segmentSize))
   }
 
   /** Position of the oldest retained event. */
   get first(): number {
-    return this.#slabs.length > 0 ? this.#slabs[0].base : this.#next
+    return this.#segments.length > 0 ? this.#segments[0].base : this.#next
   }
 
-  /** Position behind the newest event. */
+  /** Position after the newest event. */
   get next(): number {
     return this.#next
   }
 
   /** Bytes taken. */
   get byteLength(): number {
-    return this.#slabs.length * Slab.byteLength(this.#slabSize)
+    return this.#segments.length * Segment.byteLength(this.#segmentSize)
   }
 
   /** When the oldest retained event arrived, or undefined. */
   get oldestArrival(): number | undefined {
-    return this.#slabs.length > 0 ? this.#slabs[0].arrival : undefined
+    return this.#segments.length > 0 ? this.#segments[0].arrival : undefined
   }
 
   /** Says where an empty log begins. */
   startAt(position: number): void {
-    if (this.#slabs.length > 0) throw new RangeError('the log is not empty')
+    if (this.#segments.length > 0) throw new RangeError('the log is not empty')
     this.#next = position
   }
 
   /**
    * Adds the accepted events of a batch. Events that lie in the batch as they will lie in the log, one byte apart, are
    * copied as one run: for a minified body without duplicates that is one copy.
+   * @param userHashes one an event
    */
-  append(batch: Batch, now: number): void {
-    let slab = this.#slabs.at(-1)
+  append(batch: Batch, userHashes: Int32Array, now: number): void {
+    let segment = this.#segments.at(-1)
     for (let i = 0; i < batch.count;) {
       if (!isTaken(batch.verdicts[i])) {
         i++
         continue
       }
-      if (slab === undefined || !slab.fits(batch.end[i] - batch.start[i])) slab = this.#newSlab(now)
-      const end = slab.takeRun(batch, i)
+      if (segment === undefined || !segment.fits(batch.end[i] - batch.start[i])) segment = this.#newSegment(now)
+      const end = segment.takeRun(batch, userHashes, i)
       this.#next += end - i
       i = end
     }
@@ -99,18 +103,18 @@ export class EventLog {
     const scanEnd = Math.min(this.#next, position + SCAN_LIMIT)
     const prepared = this.#prepare(filter)
     let next = position
-    for (let s = this.#slabIndex(position); s < this.#slabs.length && next < scanEnd; s++) {
-      const slab = this.#slabs[s]
-      const end = Math.min(slab.count, scanEnd - slab.base)
-      if (prepared === undefined) {
-        const from = next - slab.base
-        const taken = reader.takeRun(slab, from, end)
+    for (let s = this.#segmentIndex(position); s < this.#segments.length && next < scanEnd; s++) {
+      const segment = this.#segments[s]
+      const end = Math.min(segment.count, scanEnd - segment.base)
+      if (prepared === undefined && !segment.hasHidden) {
+        const from = next - segment.base
+        const taken = reader.takeRun(segment, from, end)
         next += taken
         if (from + taken < end) return reader.finish(next)
         continue
       }
-      for (let i = next - slab.base; i < end; i++) {
-        if (prepared.matches(slab, i) && reader.takeRun(slab, i, i + 1) === 0) return reader.finish(next)
+      for (let i = next - segment.base; i < end; i++) {
+        if ((prepared ?? NO_FILTER).matches(segment, i) && reader.takeRun(segment, i, i + 1) === 0) return reader.finish(next)
         next++
       }
     }
@@ -124,11 +128,11 @@ export class EventLog {
     let found = 0
     let bytes = 0
     let position = this.#next
-    for (let s = this.#slabs.length - 1; s >= 0 && position > scanEnd; s--) {
-      const slab = this.#slabs[s]
-      for (let i = slab.count - 1; i >= 0 && position > scanEnd; i--) {
-        if (prepared === undefined || prepared.matches(slab, i)) {
-          bytes += slab.offsets[i + 1] - slab.offsets[i]
+    for (let s = this.#segments.length - 1; s >= 0 && position > scanEnd; s--) {
+      const segment = this.#segments[s]
+      for (let i = segment.count - 1; i >= 0 && position > scanEnd; i--) {
+        if ((prepared === undefined && !segment.hasHidden) || (prepared ?? NO_FILTER).matches(segment, i)) {
+          bytes += segment.offsets[i + 1] - segment.offsets[i]
           if (found === limits.events || (found > 0 && bytes > limits.bytes)) return position
           found++
         }
@@ -145,40 +149,40 @@ export class EventLog {
     return prepared
   }
 
-  #newSlab(now: number): Slab {
-    const slab = this.#slabs.length < this.#maxSlabs ? this.#cutSlab() : this.#slabs.shift()!
-    slab.reset(this.#next, now)
-    this.#slabs.push(slab)
-    return slab
+  #newSegment(now: number): Segment {
+    const segment = this.#segments.length < this.#maxSegments ? this.#cutSegment() : this.#segments.shift()!
+    segment.reset(this.#next, now)
+    this.#segments.push(segment)
+    return segment
   }
 
-  #cutSlab(): Slab {
-    const bytes = Slab.byteLength(this.#slabSize)
+  #cutSegment(): Segment {
+    const bytes = Segment.byteLength(this.#segmentSize)
     if (this.#cut + bytes > this.#piece.byteLength) {
-      const left = this.#maxSlabs - this.#slabs.length
+      const left = this.#maxSegments - this.#segments.length
       this.#piece = Buffer.allocUnsafeSlow(bytes * Math.min(left, Math.floor(LARGEST_PIECE / bytes))).buffer as ArrayBuffer
       this.#cut = 0
     }
     this.#cut += bytes
-    return new Slab(this.#slabSize, this.#piece, this.#cut - bytes)
+    return new Segment(this.#segmentSize, this.#piece, this.#cut - bytes)
   }
 
-  /** The slab that holds a position. O(log slabs). */
-  #slabIndex(position: number): number {
+  /** The segment that holds a position. O(log segments). */
+  #segmentIndex(position: number): number {
     let low = 0
-    let high = this.#slabs.length
+    let high = this.#segments.length
     while (low < high) {
       const middle = (low + high) >>> 1
-      if (this.#slabs[middle].end <= position) low = middle + 1
+      if (this.#segments[middle].end <= position) low = middle + 1
       else high = middle
     }
     return low
   }
 }
 
-/** A run of events of one slab. */
+/** A run of events of one segment. */
 interface Run {
-  slab: Slab
+  segment: Segment
   from: number
   to: number
 }
@@ -194,9 +198,9 @@ class Reader {
     this.#limits = limits
   }
 
-  /** Takes the events `from .. to - 1` of a slab, or as many of the first of them as the limits allow; returns how many. */
-  takeRun(slab: Slab, from: number, to: number): number {
-    const { offsets } = slab
+  /** Takes the events `from .. to - 1` of a segment, or as many of the first of them as the limits allow; returns how many. */
+  takeRun(segment: Segment, from: number, to: number): number {
+    const { offsets } = segment
     const most = Math.min(to, from + this.#limits.events - this.#count)
     const room = offsets[from] + this.#limits.bytes - this.#bytes
     let end = from
@@ -204,8 +208,8 @@ class Reader {
     if (end === from && this.#count === 0 && most > from) end++ // one is returned even if it is larger
     if (end === from) return 0
     const last = this.#runs.at(-1)
-    if (last !== undefined && last.slab === slab && last.to === from) last.to = end
-    else this.#runs.push({ slab, from, to: end })
+    if (last !== undefined && last.segment === segment && last.to === from) last.to = end
+    else this.#runs.push({ segment, from, to: end })
     this.#count += end - from
     this.#bytes += offsets[end] - offsets[from]
     return end - from
@@ -216,14 +220,14 @@ class Reader {
     const { bytes, offsets, positions } = extract
     let count = 0
     let at = 0
-    for (const { slab, from, to } of this.#runs) {
-      const start = slab.offsets[from]
+    for (const { segment, from, to } of this.#runs) {
+      const start = segment.offsets[from]
       for (let i = from; i < to; i++, count++) {
-        offsets[count] = slab.offsets[i] - start + at
-        positions[count] = slab.base + i
+        offsets[count] = segment.offsets[i] - start + at
+        positions[count] = segment.base + i
       }
-      slab.bytes.copy(bytes, at, start, slab.offsets[to])
-      at += slab.offsets[to] - start
+      segment.bytes.copy(bytes, at, start, segment.offsets[to])
+      at += segment.offsets[to] - start
     }
     offsets[count] = at
     return extract

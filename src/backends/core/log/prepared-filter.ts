@@ -1,7 +1,7 @@
 /** A filter made ready for looking at many events: types as a table, users as hashes that rule out nearly all others. */
 import { EVENT_TYPES, type Event } from '../../../../schemas/index.ts'
 import type { Filter } from '../../backend.ts'
-import type { Slab } from './slab.ts'
+import { HIDDEN, type Segment } from './segment.ts'
 
 /** See above. */
 export class PreparedFilter {
@@ -9,7 +9,7 @@ export class PreparedFilter {
   readonly #users: ReadonlySet<string> | undefined
   readonly #hashes: Set<number> | undefined
 
-  /** @param hashUser the hash that slabs carry */
+  /** @param hashUser the hash that segments carry */
   constructor(filter: Filter, hashUser: (user: string) => number) {
     if (filter.types !== undefined) {
       this.#types = new Uint8Array(EVENT_TYPES.length)
@@ -21,12 +21,12 @@ export class PreparedFilter {
     }
   }
 
-  /** Whether event `i` of a slab matches. Two users may share a hash, so a hit is read to be sure. */
-  matches(slab: Slab, i: number): boolean {
-    if (this.#types !== undefined && this.#types[slab.types[i]] === 0) return false
+  /** Whether event `i` of a segment matches. Two users may share a hash, so a hit is read to be sure. */
+  matches(segment: Segment, i: number): boolean {
+    if (segment.types[i] === HIDDEN || (this.#types !== undefined && this.#types[segment.types[i]] === 0)) return false
     if (this.#hashes === undefined) return true
-    if (!this.#hashes.has(slab.userHashes[i])) return false
-    const event = JSON.parse(slab.bytes.toString('utf8', slab.offsets[i], slab.offsets[i + 1] - 1)) as Event
+    if (!this.#hashes.has(segment.userHashes[i])) return false
+    const event = JSON.parse(segment.bytes.toString('utf8', segment.offsets[i], segment.offsets[i + 1] - 1)) as Event
     return this.#users!.has(event.user_id)
   }
 }

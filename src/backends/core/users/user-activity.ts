@@ -41,6 +41,11 @@ export class UserActivity {
   readonly #windows: WindowState[]
   readonly #foldFrom: number
   #fold: HourFold | undefined
+  /** How often totals have become smaller. */
+  #shrunk = 0
+  /** Who watches, and the users that were counted meanwhile, some more than once. */
+  #watchers = 0
+  #counted: number[] = []
   /** The last of the windows' bases: every total holds all of the hours behind it. */
   #lastBase: number
 
@@ -65,6 +70,26 @@ export class UserActivity {
     return this.#windows[window].target
   }
 
+  /** A number that changes whenever a total becomes smaller. */
+  get shrunk(): number {
+    return this.#shrunk
+  }
+
+  /** From now on `counted` is kept. */
+  watch(): void {
+    if (this.#watchers++ === 0) this.#counted = []
+  }
+
+  /** Whoever called `watch` does not need it any more. */
+  unwatch(): void {
+    if (--this.#watchers === 0) this.#counted = []
+  }
+
+  /** Users that were counted since somebody has watched; each at least once. */
+  get counted(): readonly number[] {
+    return this.#counted
+  }
+
   /** Counts one event of a user in its hour; the hour is one that the longest window reaches. O(1). */
   count(user: number, time: number): void {
     const hour = Math.floor(time / HOUR_MS)
@@ -75,6 +100,7 @@ export class UserActivity {
     if (hour > this.#lastBase) for (let w = 0; w <= LONGEST; w++) words[at + TOTALS + w]++
     else this.#countWhereHeld(hour, words, at)
     if (time > this.#users.lastSeen(user)) this.#users.setLastSeen(user, time)
+    if (this.#watchers > 0) this.#counted.push(user)
   }
 
   /** Sets the time and takes off at most `budget` entries of hours that have left a window. Returns `isSettled`. */
@@ -146,6 +172,7 @@ export class UserActivity {
     if (counts !== undefined) {
       if (window.limit === Infinity) window.limit = counts.length
       const end = Math.min(window.limit, begin + budget)
+      this.#shrunk++
       for (let entry = begin; entry < end; entry++) this.#takeOff(w, window.base, counts, entry)
       window.swept = end
       if (end < window.limit) return end - begin

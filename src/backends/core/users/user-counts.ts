@@ -2,14 +2,14 @@
 import { TIME_WINDOWS, type TimeWindow, type UserCount, type UserCounts } from '../../../../schemas/index.ts'
 import { viewOf } from './keyed-hash.ts'
 import { instant, type Bounds } from '../counts/summaries.ts'
-import { topUsers } from './top-users.ts'
+import type { RankedUser } from './user-ranking.ts'
 import type { UserTable } from './user-table.ts'
 
 /**
  * User counts of one window, whose totals are settled.
- * @param wanted how many of the users with the most events, or the ids of users
+ * @param wanted the users with the most events, or the ids of users
  */
-export function userCounts(users: UserTable, window: TimeWindow, { from, to }: Bounds, wanted: number | readonly string[]): UserCounts {
+export function userCounts(users: UserTable, window: TimeWindow, { from, to }: Bounds, wanted: readonly RankedUser[] | readonly string[]): UserCounts {
   const w = TIME_WINDOWS.indexOf(window)
   const count = (user_id: string, user: number): UserCount => {
     const total = user < 0 ? 0 : users.total(user, w)
@@ -19,9 +19,7 @@ export function userCounts(users: UserTable, window: TimeWindow, { from, to }: B
     time_window: window,
     from: instant(from),
     to: instant(to),
-    users: typeof wanted === 'number'
-      ? topUsers(users, w, wanted).map(({ user }) => count(users.name(user).toString(), user))
-      : wanted.map((name) => count(name, numberOf(users, name)))
+    users: wanted.map((one) => typeof one === 'string' ? count(one, numberOf(users, one)) : count(users.name(one.user).toString(), one.user))
   }
 }
 

@@ -8,6 +8,7 @@ import type { Batch } from '../../batch.ts'
 import { HashIndex } from '../dedup/hash-index.ts'
 import { viewOf, type KeyedHash } from './keyed-hash.ts'
 import { LineMemory } from '../dedup/line-memory.ts'
+import type { UserColumns } from './user-columns.ts'
 import { UserNames } from './user-names.ts'
 
 /** Most users that a table can hold. */
@@ -49,8 +50,8 @@ export class UserTable {
   /** Numbers that were ever in use, and users that there are now. */
   #used = 0
   #size = 0
-  /** What `lookAhead` has read; kept so that the reads are not optimized away. */
-  #preloaded = 0
+  /** What `prefetch` has read; kept so that the reads are not optimized away. */
+  #prefetched = 0
 
   constructor(capacity: number, hash: KeyedHash) {
     if (!(capacity >= 1 && capacity <= MAX_USER_CAPACITY)) throw new RangeError(`capacity must be 1 to ${MAX_USER_CAPACITY}`)
@@ -79,19 +80,18 @@ export class UserTable {
   }
 
   /**
-   * Looks ahead: hashes the users of the events `from .. to - 1` of a batch and writes each one's number into it, -1 where
+   * Hashes the users of the events `from .. to - 1` of a batch and writes hash and number of each into the columns, -1 where
    * it is not known. Brings into the cache what finding them and counting for them reads; the reads of one do not wait for
    * those of another, so the memory answers many at a time.
    * @param bytes those of the batch
    */
-  lookAhead(batch: Batch, bytes: DataView, from: number, to: number): void {
-    const { userHash, userStart, userEnd, user } = batch
-    for (let i = from; i < to; i++) userHash[i] = this.#hash.bytes(bytes, userStart[i], userEnd[i])
+  prefetch({ userStart, userEnd }: Batch, bytes: DataView, { hashes, users }: UserColumns, from: number, to: number): void {
+    for (let i = from; i < to; i++) hashes[i] = this.#hash.bytes(bytes, userStart[i], userEnd[i])
     // The first number under a hash is its user's but for the rarest of cases.
-    this.#index.firstOfEach(userHash, user, from, to)
-    this.#preload(user, from, to)
+    this.#index.firstOfEach(hashes, users, from, to)
+    this.#touch(users, from, to)
     for (let i = from; i < to; i++) {
-      if (user[i] >= 0 && !this.#isNamed(user[i], bytes, userStart[i], userEnd[i])) user[i] = this.find(userHash[i], bytes, userStart[i], userEnd[i])
+      if (users[i] >= 0 && !this.#isNamed(users[i], bytes, userStart[i], userEnd[i])) users[i] = this.find(hashes[i], bytes, userStart[i], userEnd[i])
     }
   }
 
@@ -161,11 +161,25 @@ export class UserTable {
     return Buffer.from(this.#memory.buffer, (at + NAME) * 4, length)
   }
 
-  #preload(users: Int32Array, from: number, to: number): void {
+  /** Negative if the first user's id comes before the second's, in the order of their bytes. */
+  compareNames(a: number, b: number): number {
+    const words = this.#words
+    const [atA, atB] = [this.recordOf(a), this.recordOf(b)]
+    const [lengthA, lengthB] = [words[atA + NAME_LENGTH], words[atB + NAME_LENGTH]]
+    if (lengthA > INLINE_BYTES || lengthB > INLINE_BYTES) return Buffer.compare(this.name(a), this.name(b))
+    // What lies after a short name is zero, which no byte of a name is.
+    for (let word = NAME; word < RECORD_WORDS; word++) {
+      const difference = this.#bytes.getUint32((atA + word) * 4) - this.#bytes.getUint32((atB + word) * 4)
+      if (difference !== 0) return difference
+    }
+    return 0
+  }
+
+  #touch(users: Int32Array, from: number, to: number): void {
     const words = this.#words
     let read = 0
     for (let i = from; i < to; i++) if (users[i] >= 0) read ^= words[users[i] * RECORD_WORDS]
-    this.#preloaded ^= read
+    this.#prefetched ^= read
   }
 
   #isNamed(user: number, bytes: DataView, start: number, end: number): boolean {

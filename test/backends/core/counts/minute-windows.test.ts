@@ -1,13 +1,15 @@
 import t from 'tap'
 import { MinuteWindows } from '../../../../src/backends/core/counts/minute-windows.ts'
+import { series, summarize } from '../../../../src/backends/core/counts/summaries.ts'
 import { DAY, HOUR, MINUTE, START } from '../../test-clock.ts'
 
 const minute = (time: number): number => Math.floor(time / MINUTE)
 
 t.test('a slot that is used again starts from nothing', async (t) => {
-  const windows = new MinuteWindows()
+  const windows = new MinuteWindows(START)
   const length = (7 * 24 + 4) * HOUR
   windows.count(START, 1, -1)
+  windows.advance(START + length)
   windows.count(START + length, 2, -1)
   t.same(windows.minute(minute(START + length)), { total: 1, byType: [0, 0, 1, 0] })
   t.same(windows.minute(minute(START)).total, 0, 'the old bucket is gone, not mixed in')
@@ -18,7 +20,7 @@ t.test('a slot that is used again starts from nothing', async (t) => {
 })
 
 t.test('holds seven days and what lies ahead of the clock, all at once', async (t) => {
-  const windows = new MinuteWindows()
+  const windows = new MinuteWindows(START)
   const from = Math.floor((START - 7 * DAY) / HOUR) * HOUR
   const to = START + 5 * MINUTE
   let count = 0
@@ -32,22 +34,36 @@ t.test('holds seven days and what lies ahead of the clock, all at once', async (
   t.equal(windows.newest, to - (to - from) % MINUTE)
 })
 
+t.test('what lies a ring\'s length away takes no other bucket [TIME-1] [WIN-1]', async (t) => {
+  const windows = new MinuteWindows(START)
+  const length = (7 * 24 + 4) * HOUR
+  for (let i = 0; i < 100; i++) windows.count(START, 0, -1)
+  for (const time of [START + length, START + 5 * MINUTE + 1, START + 365 * DAY, START - length, START - 7 * DAY - HOUR]) {
+    t.notOk(windows.holds(time))
+    t.throws(() => windows.count(time, 0, -1), RangeError)
+  }
+  t.ok(windows.holds(START + 5 * MINUTE))
+  t.match(summarize(windows, '7d', START, true, ''), { total_events: 100, unique_users: 100 })
+  t.equal(series(windows, '7d', 'minute', START).series.length, 7 * DAY / MINUTE + 1)
+})
+
 t.test('a user is counted in the minute it was last seen in, and a late event never moves it back', async (t) => {
-  const windows = new MinuteWindows()
+  const windows = new MinuteWindows(START)
   const range = (from: number, to: number): number => windows.uniqueUsers(minute(from), minute(to))
   windows.count(START, 0, -1)
   windows.count(START - HOUR, 0, START)
   windows.count(START, 0, START)
   t.equal(range(START, START), 1)
   t.equal(range(START - 2 * HOUR, START - MINUTE), 0)
+  windows.advance(START + HOUR)
   windows.count(START + HOUR, 0, START)
   t.equal(range(START, START), 0)
   t.equal(range(START, START + HOUR), 1)
 })
 
 t.test('the first hour counts only from a minute on', async (t) => {
-  const windows = new MinuteWindows()
-  const hour = Math.floor(START / HOUR)
+  const windows = new MinuteWindows(START)
+  const hour = Math.floor(START / HOUR) - 1
   for (const at of [0, 5, 59]) windows.count(hour * HOUR + at * MINUTE, 3, -1)
   t.equal(windows.hour(hour, hour * 60).total, 3)
   t.equal(windows.hour(hour, hour * 60 + 5).total, 2)

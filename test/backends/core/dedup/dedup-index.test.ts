@@ -12,6 +12,11 @@ function knows(index: DedupIndex, n: number): boolean {
   return index.has(idOf(n), 0)
 }
 
+function advance(index: DedupIndex, wall: number, elapsed: number, budget: number): void {
+  index.setTime({ wall, elapsed })
+  index.expire(budget)
+}
+
 /** Adds an id unless it is known; says whether it was new. */
 function take(index: DedupIndex, n: number): boolean {
   if (knows(index, n)) return false
@@ -32,18 +37,18 @@ t.test('300,000 ids over several chunks: each known once, at most 32 bytes an id
 
 t.test('forgets a minute at a time, and frees room within its budget', async (t) => {
   const index = new DedupIndex(1_000_000)
-  index.advance(0, 0, 0)
+  advance(index, 0, 0, 0)
   for (let n = 0; n < 100_000; n++) take(index, n)
-  index.advance(MINUTE, MINUTE, 0)
+  advance(index, MINUTE, MINUTE, 0)
   take(index, 100_000)
-  index.advance(HORIZON + MINUTE - 1, HORIZON + MINUTE - 1, 0)
+  advance(index, HORIZON + MINUTE - 1, HORIZON + MINUTE - 1, 0)
   t.equal(index.size, 100_001)
-  index.advance(HORIZON + MINUTE, HORIZON + MINUTE, 1000)
+  advance(index, HORIZON + MINUTE, HORIZON + MINUTE, 1000)
   t.equal(index.size, 1, 'all of the first minute at once')
   t.notOk(knows(index, 0), 'also those whose room is not free yet')
   t.ok(take(index, 50_000), 'which can be added again meanwhile')
   t.ok(knows(index, 50_000))
-  for (let i = 0; i < 100; i++) index.advance(HORIZON + MINUTE, HORIZON + MINUTE, 1000)
+  for (let i = 0; i < 100; i++) advance(index, HORIZON + MINUTE, HORIZON + MINUTE, 1000)
   t.ok(knows(index, 50_000), 'and stays when the old one is removed')
   t.ok(knows(index, 100_000))
   t.equal(index.size, 2)
@@ -52,10 +57,10 @@ t.test('forgets a minute at a time, and frees room within its budget', async (t)
 t.test('one hand of the clock alone forgets nothing', async (t) => {
   for (const [wall, monotonic] of [[3 * HORIZON, 0], [0, 3 * HORIZON]]) {
     const index = new DedupIndex(10)
-    index.advance(0, 0, 10)
+    advance(index, 0, 0, 10)
     take(index, 1)
-    index.advance(wall, monotonic, 10)
-    index.advance(0, 0, 10)
+    advance(index, wall, monotonic, 10)
+    advance(index, 0, 0, 10)
     t.ok(knows(index, 1))
   }
 })
@@ -64,14 +69,14 @@ t.test('at capacity the oldest goes first and the horizon tells', async (t) => {
   const index = new DedupIndex(100)
   t.equal(index.horizonMinutes, HORIZON_MINUTES)
   for (let n = 0; n < 150; n++) {
-    index.advance(n * MINUTE, n * MINUTE, 10)
+    advance(index, n * MINUTE, n * MINUTE, 10)
     t.ok(take(index, n))
   }
   t.equal(index.size, 100)
   t.notOk(knows(index, 49))
   t.ok(knows(index, 50))
   t.equal(index.horizonMinutes, 100, 'the newest forgotten one arrived 100 minutes ago')
-  index.advance(49 * MINUTE + HORIZON, 49 * MINUTE + HORIZON, 10)
+  advance(index, 49 * MINUTE + HORIZON, 49 * MINUTE + HORIZON, 10)
   t.equal(index.horizonMinutes, HORIZON_MINUTES)
 })
 
@@ -89,10 +94,10 @@ t.test('a large one lets go of a few at once', async (t) => {
 
 t.test('what is over makes room before what is not', async (t) => {
   const index = new DedupIndex(3)
-  index.advance(0, 0, 0)
+  advance(index, 0, 0, 0)
   take(index, 1)
   take(index, 2)
-  index.advance(HORIZON + MINUTE, HORIZON + MINUTE, 0)
+  advance(index, HORIZON + MINUTE, HORIZON + MINUTE, 0)
   for (const n of [3, 4, 5]) t.ok(take(index, n))
   t.equal(index.horizonMinutes, HORIZON_MINUTES, 'nothing was forgotten early')
   t.equal(index.size, 3)

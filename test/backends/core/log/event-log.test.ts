@@ -4,6 +4,7 @@ import { EVENT_TYPES } from '../../../../schemas/index.ts'
 import type { Filter } from '../../../../src/backends/backend.ts'
 import { Batch, Verdict } from '../../../../src/backends/batch.ts'
 import { EventLog, MIN_LOG_BYTES } from '../../../../src/backends/core/log/event-log.ts'
+import { HIDDEN } from '../../../../src/backends/core/log/segment.ts'
 import type { Extract } from '../../../../src/backends/core/log/page.ts'
 
 const WIDE = { events: 100_000, bytes: 1 << 26 }
@@ -24,8 +25,9 @@ function textOf({ user, type, size }: Entry, i: number): string {
   return JSON.stringify({ user_id: user, event_type: EVENT_TYPES[type], n: i, pad: 'x'.repeat(size) })
 }
 
-function batchOf(entries: Entry[], from: number): { batch: Batch, kept: string[] } {
+function batchOf(entries: Entry[], from: number): { batch: Batch, hashes: Int32Array, kept: string[] } {
   const batch = new Batch()
+  const hashes = Int32Array.from(entries, ({ user }) => hashUser(user))
   const kept: string[] = []
   let body = ''
   for (const [i, entry] of entries.entries()) {
@@ -36,13 +38,17 @@ function batchOf(entries: Entry[], from: number): { batch: Batch, kept: string[]
     batch.end[i] = body.length + text.length
     body += text
     batch.types[i] = entry.type
-    batch.userHash[i] = hashUser(entry.user)
     batch.verdicts[i] = entry.verdict
     batch.count++
     if (entry.verdict === Verdict.Accepted || entry.verdict === Verdict.Late) kept.push(text)
   }
   batch.bytes = Buffer.from(body)
-  return { batch, kept }
+  return { batch, hashes, kept }
+}
+
+function append(log: EventLog, entries: Entry[], from: number, now: number): void {
+  const { batch, hashes } = batchOf(entries, from)
+  log.append(batch, hashes, now)
 }
 
 function textsOf({ count, bytes, offsets }: Extract): string[] {
@@ -62,8 +68,8 @@ t.test('gives back, in order, exactly what it retains of what was accepted', asy
     const log = new EventLog(MIN_LOG_BYTES, hashUser)
     const all: string[] = []
     for (const [i, entries] of batches.entries()) {
-      const { batch, kept } = batchOf(entries, all.length)
-      log.append(batch, i)
+      const { batch, hashes, kept } = batchOf(entries, all.length)
+      log.append(batch, hashes, i)
       all.push(...kept)
     }
     if (log.next !== all.length || log.byteLength > MIN_LOG_BYTES) return false
@@ -88,7 +94,7 @@ t.test('gives back, in order, exactly what it retains of what was accepted', asy
 t.test('a filtered read gives up after looking at much, and says how far it came', async (t) => {
   const log = new EventLog(64 << 20, hashUser)
   const entries = Array.from({ length: 10_000 }, (): Entry => ({ user: 'a', type: 0, size: 0, verdict: Verdict.Accepted, gap: 1 }))
-  for (let i = 0; i < 8; i++) log.append(batchOf(entries, 0).batch, 0)
+  for (let i = 0; i < 8; i++) append(log, entries, 0, 0)
   const filter: Filter = { types: new Set([1]) }
   const first = log.read(0, filter, WIDE)
   t.equal(first.count, 0)
@@ -97,13 +103,13 @@ t.test('a filtered read gives up after looking at much, and says how far it came
   t.equal(log.positionOfNewest(filter, WIDE), 80_000 - 65_536)
 })
 
-t.test('what a reader was given does not change when its slab is used again', async (t) => {
+t.test('what a reader was given does not change when its segment is used again', async (t) => {
   const log = new EventLog(MIN_LOG_BYTES, hashUser)
   const big = (n: number): Entry[] => [{ user: 'a', type: 0, size: 30_000, verdict: Verdict.Accepted, gap: n }]
-  log.append(batchOf(big(0), 0).batch, 0)
+  append(log, big(0), 0, 0)
   const { bytes } = log.read(0, {}, WIDE)
   const before = bytes.toString()
-  for (let i = 1; i < 200; i++) log.append(batchOf(big(0), i).batch, i)
+  for (let i = 1; i < 200; i++) append(log, big(0), i, i)
   t.equal(bytes.toString(), before)
   t.ok(log.first > 0 && log.oldestArrival! > 0)
 })
@@ -111,4 +117,18 @@ t.test('what a reader was given does not change when its slab is used again', as
 t.test('refuses to be too small', async (t) => {
   t.throws(() => new EventLog(MIN_LOG_BYTES - 1, hashUser), RangeError)
   t.equal(new EventLog(MIN_LOG_BYTES, hashUser).oldestArrival, undefined)
+})
+
+t.test('a hidden event keeps its position and is in no page', async (t) => {
+  const log = new EventLog(MIN_LOG_BYTES, hashUser)
+  const entries = Array.from({ length: 6 }, (_, i): Entry => ({ user: i % 2 === 0 ? 'a' : 'b', type: 0, size: 0, verdict: Verdict.Accepted, gap: 1 }))
+  const { batch, hashes, kept } = batchOf(entries, 0)
+  batch.types[2] = batch.types[5] = HIDDEN
+  log.append(batch, hashes, 0)
+  const page = log.read(1, {}, WIDE)
+  t.same(textsOf(page), [kept[1], kept[3], kept[4]])
+  t.same([...page.positions], [1, 3, 4])
+  t.equal(page.next, 6)
+  t.same(textsOf(log.read(0, { users: new Set(['a']) }, WIDE)), [kept[0], kept[4]])
+  t.same(textsOf(log.read(log.positionOfNewest({}, { events: 2, bytes: 1 << 20 }), {}, WIDE)), [kept[3], kept[4]])
 })

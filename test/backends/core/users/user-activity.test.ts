@@ -2,8 +2,8 @@ import fc from 'fast-check'
 import t from 'tap'
 import { TIME_WINDOWS, WINDOW_MINUTES } from '../../../../schemas/index.ts'
 import { KeyedHash, viewOf } from '../../../../src/backends/core/users/keyed-hash.ts'
-import { topUsers } from '../../../../src/backends/core/users/top-users.ts'
 import { UserActivity, firstHour } from '../../../../src/backends/core/users/user-activity.ts'
+import { UserRanking, type RankedUser } from '../../../../src/backends/core/users/user-ranking.ts'
 import { UserTable } from '../../../../src/backends/core/users/user-table.ts'
 import { DAY, HOUR, MINUTE, START } from '../../test-clock.ts'
 
@@ -28,8 +28,22 @@ class Rig {
     while (!this.activity.advance(this.now, budget));
   }
 
+  /** @param meanwhile is called between the parts of a ranking, of 7 users each */
+  rank(window: number, limit: number, meanwhile = (): void => {}): RankedUser[] {
+    const ranking = new UserRanking(this.table, this.activity, window, limit, 7)
+    for (;;) {
+      const best = ranking.step()
+      if (best === undefined) {
+        meanwhile()
+        continue
+      }
+      ranking.end()
+      return best
+    }
+  }
+
   totals(window: number): Record<string, number> {
-    return Object.fromEntries(topUsers(this.table, window, 1000).map(({ user, total }) => [this.table.name(user).toString(), total]))
+    return Object.fromEntries(this.rank(window, 1000).map(({ user, total }) => [this.table.name(user).toString(), total]))
   }
 }
 
@@ -93,7 +107,7 @@ t.test('top users: most events first, ties by the bytes of the id', async (t) =>
   const rig = new Rig()
   const counts = { b: 2, a: 2, '\u{1f600}': 2, ﬀ: 2, z: 5, c: 1, ab: 2 }
   for (const [user, count] of Object.entries(counts)) for (let i = 0; i < count; i++) rig.count(user, rig.now)
-  const names = (limit: number): string[] => topUsers(rig.table, 0, limit).map(({ user }) => rig.table.name(user).toString())
+  const names = (limit: number): string[] => rig.rank(0, limit).map(({ user }) => rig.table.name(user).toString())
   const wanted = ['z', 'a', 'ab', 'b', 'ﬀ', '\u{1f600}', 'c']
   for (let limit = 1; limit <= 8; limit++) t.same(names(limit), wanted.slice(0, limit))
 })
@@ -107,5 +121,24 @@ t.test('top users are right among many', async (t) => {
     totals.set(user, (totals.get(user) ?? 0) + 1)
   }
   const wanted = [...totals].sort((a, b) => b[1] - a[1] || Buffer.compare(Buffer.from(a[0]), Buffer.from(b[0]))).slice(0, 50)
-  t.same(topUsers(rig.table, 1, 50).map(({ user, total }) => [rig.table.name(user).toString(), total]), wanted)
+  t.same(rig.rank(1, 50).map(({ user, total }) => [rig.table.name(user).toString(), total]), wanted)
+})
+
+t.test('what is counted, forgotten and added while users are ranked is in the answer', async (t) => {
+  const change = fc.record({ user: fc.nat(60), hours: fc.constantFrom(0, 0, 0, 0, 0, 0, 0, 1) })
+  fc.assert(fc.property(fc.array(change, { maxLength: 60 }), fc.integer({ min: 1, max: 12 }), (changes, limit) => {
+    const rig = new Rig()
+    for (let i = 0; i < 50; i++) rig.count(`u${i % 40}`, rig.now - (i % 5) * HOUR)
+    const left = [...changes]
+    const found = rig.rank(0, limit, () => {
+      const change = left.shift()
+      if (change === undefined) return
+      rig.now += change.hours * HOUR
+      rig.settle(3)
+      rig.count(`u${change.user}`, rig.now)
+    })
+    const wanted = rig.rank(0, limit)
+    return JSON.stringify(found) === JSON.stringify(wanted)
+  }))
+  t.pass('no difference found')
 })

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { KeyedHash, viewOf } from '../../../../src/backends/core/users/keyed-hash.ts'
 import { Batch } from '../../../../src/backends/batch.ts'
+import { UserColumns } from '../../../../src/backends/core/users/user-columns.ts'
 import { MAX_USER_CAPACITY, UserTable } from '../../../../src/backends/core/users/user-table.ts'
 
 class Rig {
@@ -17,8 +18,8 @@ class Rig {
     return this.table.find(this.table.hash(bytes, 2, end), bytes, 2, end)
   }
 
-  /** What looking ahead at a batch of these users finds out, an event before them left out. */
-  lookAhead(names: readonly string[]): number[] {
+  /** What prefetching a batch of these users finds out, an event before them left out. */
+  prefetch(names: readonly string[]): number[] {
     const batch = new Batch()
     batch.bytes = Buffer.from(`.${names.join('')}.`)
     let at = 1
@@ -28,10 +29,12 @@ class Rig {
       if (batch.count > 0) at += Buffer.byteLength(name)
       batch.userEnd[batch.count++] = at
     }
-    batch.user.fill(7)
-    this.table.lookAhead(batch, viewOf(batch.bytes), 1, batch.count)
-    if (batch.user[0] !== 7) throw new Error('it looked at another event')
-    return [...batch.user.subarray(1, batch.count)]
+    const columns = new UserColumns()
+    columns.reserve(batch.count)
+    columns.users.fill(7)
+    this.table.prefetch(batch, viewOf(batch.bytes), columns, 1, batch.count)
+    if (columns.users[0] !== 7) throw new Error('it looked at another event')
+    return [...columns.users.subarray(1, batch.count)]
   }
 
   add(name: string): number {
@@ -70,7 +73,7 @@ t.test('behaves as a map whatever is done to it', async (t) => {
     for (const [add, name] of steps) {
       if (rig.find(name) !== (model.get(name) ?? -1)) return false
       const others = [...model.keys(), 'd']
-      if (rig.lookAhead([...others, name]).join() !== [...others, name].map((each) => model.get(each) ?? -1).join()) return false
+      if (rig.prefetch([...others, name]).join() !== [...others, name].map((each) => model.get(each) ?? -1).join()) return false
       if (add && !model.has(name) && model.size < 20) model.set(name, rig.add(name))
       if (!add && model.has(name)) {
         rig.table.remove(model.get(name)!)
@@ -91,8 +94,10 @@ t.test('users whose hashes are the same are kept apart', async (t) => {
   batch.count = 3
   batch.userStart.set([6, 0, 3])
   batch.userEnd.set([9, 3, 6])
-  table.lookAhead(batch, bytes, 0, 3)
-  t.same([...batch.user.subarray(0, 3)], [users[2], users[0], users[1]])
+  const columns = new UserColumns()
+  columns.reserve(batch.count)
+  table.prefetch(batch, bytes, columns, 0, 3)
+  t.same([...columns.users.subarray(0, 3)], [users[2], users[0], users[1]])
   table.remove(users[0])
   t.equal(table.find(0, bytes, 0, 3), -1)
   t.equal(table.find(0, bytes, 3, 6), users[1])

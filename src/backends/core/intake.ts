@@ -1,0 +1,300 @@
+/**
+ * What one history of events is kept in, and how a batch gets into it: ids, counts, users and log, which belong together.
+ * Every call judges or takes a whole batch in one synchronous turn, so that nobody ever sees an id without its event. [DEDUP-3]
+ */
+import { Verdict, type Batch } from '../batch.ts'
+import type { ClockReading } from './clock/clock-reading.ts'
+import { MinuteWindows } from './counts/minute-windows.ts'
+import { DedupIndex, STRIDE } from './dedup/dedup-index.ts'
+import { dryRun } from './dedup/dry-run.ts'
+import { SequenceSet } from './dedup/sequence-set.ts'
+import { EventLog } from './log/event-log.ts'
+import { HIDDEN } from './log/segment.ts'
+import { ClockDispute } from './clock/clock-dispute.ts'
+import { KeyedHash, viewOf } from './users/keyed-hash.ts'
+import { UserActivity } from './users/user-activity.ts'
+import { UserColumns } from './users/user-columns.ts'
+import { UserTable } from './users/user-table.ts'
+
+/** Hour entries that one batch takes off where users that are due to be forgotten keep others out: a few milliseconds. [LIMIT-3] */
+const EVICTION = 1 << 16
+
+/** How much a core may hold. */
+export interface Capacities {
+  /** Event ids. */
+  dedupCapacity: number
+  /** Users. */
+  userCapacity: number
+  /** Bytes of the event log. */
+  logBytes: number
+}
+
+/** What a batch holds of a core between its reservation and its commit. */
+export interface Reservation {
+  /** Events reserved. */
+  count: number
+  /** Whether a verdict hangs on an id that is reserved and not committed yet. */
+  waits: boolean
+  /** Sequence number after the last id. */
+  end: number
+  /** Users of the batch that have no counted event yet. */
+  users: number[]
+}
+
+/** See above. It has no clock: `setTime` says what time it is. */
+export class Intake {
+  readonly dedup: DedupIndex
+  readonly windows: MinuteWindows
+  readonly users: UserTable
+  readonly activity: UserActivity
+  readonly log: EventLog
+  /** What the log needs of the batch at hand, and what finds its users. */
+  readonly #columns = new UserColumns()
+  /** Ids from this sequence number on are reserved and not committed yet. */
+  #committed = 0
+  #now: number
+  #dispute: ClockDispute | undefined
+  /** Hour entries that the call at hand may still take off. */
+  #evictable = 0
+  /** Restored ids none of whose events counts in a window. */
+  #restoredLate = new SequenceSet()
+
+  constructor({ dedupCapacity, userCapacity, logBytes }: Capacities, now: number) {
+    this.#now = now
+    this.dedup = new DedupIndex(dedupCapacity)
+    this.windows = new MinuteWindows(now)
+    this.users = new UserTable(userCapacity, new KeyedHash())
+    this.activity = new UserActivity(this.users, now)
+    this.log = new EventLog(logBytes, (user) => {
+      const bytes = viewOf(Buffer.from(user))
+      return this.users.hash(bytes, 0, bytes.byteLength)
+    })
+  }
+
+  /**
+   * Sets the time by which windows count, and takes off at most `budget` entries of users' hours that have left one.
+   * @param disputed what else the time may be [TIME-4]
+   */
+  setTime(now: number, disputed: number | undefined, budget: number): void {
+    this.#now = now
+    this.#dispute = disputed === undefined ? undefined : new ClockDispute(now, disputed)
+    this.windows.advance(now)
+    this.activity.advance(now, budget)
+  }
+
+  /** Judges the events of a batch, takes the good ones, and writes their verdicts. */
+  append(batch: Batch): void {
+    const bytes = this.#begin(batch)
+    for (let from = 0; from < batch.count; from += STRIDE) {
+      const to = Math.min(from + STRIDE, batch.count)
+      const isPlain = this.#isPlain(to - from)
+      if (isPlain) this.dedup.claim(batch, from, to)
+      this.users.prefetch(batch, bytes, this.#columns, from, to)
+      if (isPlain) {
+        this.#countStride(batch, bytes, from, to)
+      } else {
+        for (let i = from; i < to; i++) if (this.#claim(batch, bytes, i)) this.#countStride(batch, bytes, i, i + 1)
+      }
+    }
+    this.log.append(batch, this.#columns.hashes, this.#now)
+  }
+
+  /**
+   * The first half of an append that has to be made durable: judges the events and reserves their ids, so that from now on
+   * they are duplicates to others, and counts nothing. The reserved ones have the verdict Accepted. Reservations are
+   * committed in the order in which they were made, or aborted all together.
+   */
+  reserve(batch: Batch): Reservation {
+    const bytes = this.#begin(batch)
+    const { users } = this.#columns
+    const reservation: Reservation = { count: 0, waits: false, end: 0, users: [] }
+    for (let from = 0; from < batch.count; from += STRIDE) {
+      const to = Math.min(from + STRIDE, batch.count)
+      const isPlain = this.#isPlain(to - from)
+      if (isPlain) this.dedup.claim(batch, from, to)
+      this.users.prefetch(batch, bytes, this.#columns, from, to)
+      for (let i = from; i < to; i++) {
+        if (isPlain ? batch.verdicts[i] === Verdict.Accepted : this.#claim(batch, bytes, i)) {
+          reservation.count++
+          if (!this.windows.holds(batch.times[i])) continue
+          if (users[i] < 0) users[i] = this.#enter(batch, bytes, i, Infinity)
+          if (this.users.lastSeen(users[i]) < 0) reservation.users.push(users[i])
+        } else if (batch.verdicts[i] === Verdict.Duplicate && this.isPending(batch, i)) {
+          reservation.waits = true
+        }
+      }
+    }
+    reservation.end = this.dedup.next
+    return reservation
+  }
+
+  /** The second half: counts what was reserved, and writes the verdicts. */
+  commit(batch: Batch, reservation: Reservation): void {
+    this.#count(batch)
+    this.#forgetUncounted(reservation)
+    this.#committed = reservation.end
+    this.log.append(batch, this.#columns.hashes, this.#now)
+  }
+
+  /** Takes back every reservation that was not committed; these are all of them. O(ids reserved). */
+  abort(reservations: readonly Reservation[]): void {
+    this.dedup.retract(this.#committed)
+    this.#committed = this.dedup.next
+    for (const reservation of reservations) this.#forgetUncounted(reservation)
+  }
+
+  /** Writes the verdicts of a batch that cannot be taken: what has been counted already is a duplicate all the same. */
+  refuse(batch: Batch, verdict: Verdict): void {
+    for (let i = 0; i < batch.count; i++) {
+      const known = this.#sequenceOf(batch, i)
+      batch.verdicts[i] = known >= 0 && known < this.#committed ? Verdict.Duplicate : verdict
+    }
+  }
+
+  /** Whether the id of event `i` is reserved but not committed. */
+  isPending(batch: Batch, i: number): boolean {
+    return this.#sequenceOf(batch, i) >= this.#committed
+  }
+
+  /**
+   * Takes events once more that were taken in an earlier run, whatever the capacities are now. An id counts in windows once,
+   * however often they hold it: the first event that counts wins, further ones keep their positions in the log and are in no
+   * page. [TIME-4]
+   * @param arrival when they were taken
+   * @param logged whether the batch has the events' bytes, for the log
+   */
+  restore(batch: Batch, arrival: ClockReading, logged: boolean): void {
+    this.dedup.setTime(arrival)
+    let next = this.dedup.next
+    for (let from = 0; from < batch.count; from += STRIDE) this.dedup.claim(batch, from, Math.min(from + STRIDE, batch.count))
+    for (let i = 0; i < batch.count; i++) {
+      let sequence = next
+      if (batch.verdicts[i] === Verdict.Accepted) {
+        next++
+      } else {
+        sequence = this.dedup.oldestSequenceOf(batch.ids, i * 4)
+        this.dedup.add(batch.ids, i * 4) // it is remembered from its last arrival on [DEDUP-2]
+        if (!this.#restoredLate.has(sequence)) continue
+        batch.verdicts[i] = Verdict.Accepted
+      }
+      if (this.windows.holds(batch.times[i])) this.#restoredLate.delete(sequence)
+      else this.#restoredLate.add(sequence)
+    }
+    this.#count(batch)
+    this.#committed = this.dedup.next
+    if (!logged) return
+    for (let i = 0; i < batch.count; i++) {
+      if (batch.verdicts[i] !== Verdict.Duplicate) continue
+      batch.verdicts[i] = Verdict.Accepted
+      batch.types[i] = HIDDEN
+    }
+    this.log.append(batch, this.#columns.hashes, arrival.wall)
+  }
+
+  /** Everything has been restored. */
+  restored(): void {
+    this.#restoredLate = new SequenceSet()
+  }
+
+  /** Writes the verdicts that `append` would, and keeps nothing of the batch. [ING-4] */
+  check(batch: Batch): void {
+    this.#evictable = EVICTION
+    this.#hasRoom(batch.count)
+    dryRun(batch, this.dedup, this.users, this.windows, this.#dispute)
+  }
+
+  #begin(batch: Batch): DataView {
+    this.#columns.reserve(batch.count)
+    this.#evictable = EVICTION
+    return viewOf(batch.bytes)
+  }
+
+  /** Whether so many events can be judged by their ids alone. */
+  #isPlain(events: number): boolean {
+    return this.#dispute === undefined && this.#hasRoom(events)
+  }
+
+  /** Claims the id of event `i` and finds its user, or writes the verdict that says why not. */
+  #claim(batch: Batch, bytes: DataView, i: number): boolean {
+    const { users } = this.#columns
+    const time = batch.times[i]
+    const isKnown = this.dedup.has(batch.ids, i * 4)
+    if (this.#dispute?.concerns(time, isKnown) === true) {
+      batch.verdicts[i] = Verdict.ClockUnsettled
+      return false
+    }
+    if (isKnown) {
+      batch.verdicts[i] = Verdict.Duplicate
+      return false
+    }
+    if (users[i] < 0 && this.windows.holds(time)) {
+      users[i] = this.#enter(batch, bytes, i, this.users.capacity)
+      if (users[i] < 0) {
+        batch.verdicts[i] = Verdict.UserCapacity
+        return false
+      }
+    }
+    this.dedup.add(batch.ids, i * 4)
+    batch.verdicts[i] = Verdict.Accepted
+    return true
+  }
+
+  /** Counts the events of a batch that were claimed before, whether their users are within capacity or not. */
+  #count(batch: Batch): void {
+    const bytes = this.#begin(batch)
+    for (let from = 0; from < batch.count; from += STRIDE) {
+      const to = Math.min(from + STRIDE, batch.count)
+      this.users.prefetch(batch, bytes, this.#columns, from, to)
+      this.#countStride(batch, bytes, from, to)
+    }
+  }
+
+  /** Counts the events `from .. to - 1` that were claimed, and writes their verdicts. */
+  #countStride(batch: Batch, bytes: DataView, from: number, to: number): void {
+    const { verdicts, times, types } = batch
+    const { users } = this.#columns
+    for (let i = from; i < to; i++) {
+      if (verdicts[i] !== Verdict.Accepted) continue
+      const time = times[i]
+      if (!this.windows.holds(time)) {
+        verdicts[i] = Verdict.Late
+        continue
+      }
+      const user = users[i] >= 0 ? users[i] : this.#enter(batch, bytes, i, Infinity)
+      this.windows.count(time, types[i], this.users.lastSeen(user))
+      this.activity.count(user, time)
+    }
+  }
+
+  /** The number of a user whom prefetching did not find, known by now or new; -1 where no more can be. */
+  #enter(batch: Batch, bytes: DataView, i: number, capacity: number): number {
+    const hash = this.#columns.hashes[i]
+    const start = batch.userStart[i]
+    const end = batch.userEnd[i]
+    const known = this.users.find(hash, bytes, start, end)
+    return known >= 0 ? known : this.users.add(hash, bytes, start, end, capacity)
+  }
+
+  /** Forgets the users of a reservation none of whose events was counted. */
+  #forgetUncounted(reservation: Reservation): void {
+    for (const user of reservation.users) if (this.users.lastSeen(user) < 0) this.users.remove(user)
+  }
+
+  /**
+   * Says whether so many new users can come without the capacity being asked. Where not all can, users that are due to be
+   * forgotten should not keep them out: some go now, since nobody may go between finding users and counting for them. Of
+   * millions that are due at once, the rest go in later calls; who finds no room until then may come again.
+   */
+  #hasRoom(users: number): boolean {
+    while (this.users.size + users > this.users.capacity && !this.activity.isSettled && this.#evictable > 0) {
+      const part = Math.min(this.#evictable, EVICTION / 16)
+      this.#evictable -= part
+      this.activity.advance(this.#now, part)
+    }
+    return this.users.size + users <= this.users.capacity
+  }
+
+  #sequenceOf(batch: Batch, i: number): number {
+    return this.dedup.sequenceOf(batch.ids, i * 4)
+  }
+}

@@ -1,0 +1,69 @@
+/**
+ * The text form of a cursor over partitions: a name of the history, and for each partition its epoch and a position, as
+ * variable-length numbers in base64url. 64 partitions fit into the 512 characters that a cursor may have.
+ */
+import { InvalidCursorError } from '../backend.ts'
+
+/** Bytes of the name of a history. */
+export const HISTORY_BYTES = 6
+
+/** First byte of every cursor of this kind. */
+const VERSION = 2
+
+/** A place in one partition's log. */
+export interface Place {
+  /** Begins anew when the engine has lost positions. */
+  epoch: number
+  /** Events before it. */
+  position: number
+}
+
+/** Writes a cursor. */
+export function formatCursor(history: Buffer, places: readonly Place[]): string {
+  const bytes: number[] = [VERSION, ...history]
+  for (const { epoch, position } of places) {
+    writeNumber(bytes, epoch)
+    writeNumber(bytes, position)
+  }
+  return Buffer.from(bytes).toString('base64url')
+}
+
+/**
+ * Reads a cursor. Undefined: one of another history, or of another number of partitions.
+ * @throws InvalidCursorError
+ */
+export function parseCursor(text: string, history: Buffer, partitions: number): Place[] | undefined {
+  if (isForeign(text)) return undefined
+  const bytes = Buffer.from(text, 'base64url')
+  if (bytes.toString('base64url') !== text) throw new InvalidCursorError('this is not a cursor of this service')
+  if (bytes[0] !== VERSION || bytes.length < 1 + HISTORY_BYTES + 2) throw new InvalidCursorError('this is not a cursor of this service')
+  const places: Place[] = []
+  const reader = { at: 1 + HISTORY_BYTES }
+  while (reader.at < bytes.length) places.push({ epoch: readNumber(bytes, reader), position: readNumber(bytes, reader) })
+  if (!bytes.subarray(1, 1 + HISTORY_BYTES).equals(history) || places.length !== partitions) return undefined
+  return places
+}
+
+/** Whether a text is a cursor of a store in one process. */
+function isForeign(text: string): boolean {
+  return /^[0-9a-f]{12}\.[0-9a-z]+$/.test(text)
+}
+
+function writeNumber(bytes: number[], value: number): void {
+  while (value >= 128) {
+    bytes.push(value % 128 + 128)
+    value = Math.floor(value / 128)
+  }
+  bytes.push(value)
+}
+
+function readNumber(bytes: Buffer, reader: { at: number }): number {
+  let value = 0
+  for (let factor = 1; factor <= 2 ** 49; factor *= 128) {
+    const byte = bytes[reader.at++]
+    if (byte === undefined) break
+    value += byte % 128 * factor
+    if (byte < 128) return value
+  }
+  throw new InvalidCursorError('this is not a cursor of this service')
+}

@@ -1,0 +1,163 @@
+/**
+ * Reads the partitions' logs as one. Entries are merged by the time at which their partition took them, so a page is about in
+ * order of arrival, and exactly so for each user. A cursor is a place in every partition.
+ */
+import type { Event } from '../../../schemas/index.ts'
+import { LostCursorError, type Filter, type LostReason, type PageLimits } from '../backend.ts'
+import { Verdict } from '../batch.ts'
+import type { Place } from './cursor.ts'
+import type { Engine } from './engine.ts'
+import type { Partition } from './partition.ts'
+import { SCRIPTS } from './scripts.ts'
+
+/** Bytes that a read asks one partition for at the least and at the most; an entry is never cut. */
+const LEAST_BYTES = 16 << 10
+const MOST_BYTES = 1 << 20
+
+/** Bytes that reading the newest events looks at in one partition. */
+const NEWEST_BYTES = 4 << 20
+
+/** One event of the log. */
+export interface LoggedEvent {
+  partition: number
+  /** The partition's position after it. */
+  position: number
+  /** When its partition took it, milliseconds since 1970. */
+  time: number
+  type: number
+  bytes: Buffer
+}
+
+/** What was found. */
+export interface Extract {
+  /** Those that match. */
+  events: LoggedEvent[]
+  /** Every event that was looked at, in order, so that a place can be told after each. */
+  looked: LoggedEvent[]
+  /** For each of `events`, how many of `looked` come before its end. */
+  ends: number[]
+}
+
+/** Reads logs. */
+export class LogReader {
+  readonly #engine: Engine
+  readonly #partitions: readonly Partition[]
+
+  constructor(engine: Engine, partitions: readonly Partition[]) {
+    this.#engine = engine
+    this.#partitions = partitions
+  }
+
+  /**
+   * The next events after a place in each partition.
+   * @throws LostCursorError
+   */
+  async read(after: readonly Place[], filter: Filter, limits: PageLimits): Promise<Extract> {
+    const behind = this.#partitions.map((_, p) => p).filter((p) => isBefore(after[p], this.#partitions[p].head))
+    const bytes = Math.min(MOST_BYTES, Math.max(LEAST_BYTES, Math.ceil(limits.bytes / Math.max(1, behind.length))))
+    const found = await Promise.all(behind.map((p) => this.#readAfter(p, after[p], bytes)))
+    // What one partition has beyond what was read of it may be older than what another has.
+    const horizon = Math.min(Infinity, ...found.filter(({ hasMore }) => hasMore).map(({ events }) => events.at(-1)!.time))
+    const merged = found.flatMap(({ events }) => events).filter(({ time }) => time <= horizon)
+    merged.sort((a, b) => a.time - b.time || a.partition - b.partition || a.position - b.position)
+    return select(merged, filter, limits)
+  }
+
+  /** The newest events, in order; looks back a bounded way. */
+  async newest(heads: readonly Place[], filter: Filter, limits: PageLimits): Promise<LoggedEvent[]> {
+    const found = await Promise.all(this.#partitions.map((_, p) => this.#readBefore(p, heads[p].position, filter, limits)))
+    const merged = found.flat()
+    merged.sort((a, b) => b.time - a.time || b.partition - a.partition || b.position - a.position)
+    return select(merged, {}, limits).events.reverse()
+  }
+
+  /** Why a place can no longer be read on from; undefined where it can. */
+  async lossOf(places: readonly Place[]): Promise<LostReason | undefined> {
+    const reasons = await Promise.all(places.map(async (place, p) => {
+      const [status] = await this.#call(p, place.epoch, place.position, 0)
+      return status
+    }))
+    if (reasons.includes('other_history')) return 'other_history'
+    return reasons.includes('not_retained') ? 'not_retained' : undefined
+  }
+
+  async #readAfter(p: number, { epoch, position }: Place, bytes: number): Promise<{ events: LoggedEvent[], hasMore: boolean }> {
+    const [status, entries] = await this.#call(p, epoch, position, bytes)
+    if (status !== 'ok') throw new LostCursorError(status)
+    const events = entries.flatMap((entry) => eventsOf(p, entry)).filter((event) => event.position > position)
+    return { events, hasMore: events.length > 0 && events.at(-1)!.position < this.#partitions[p].head.position }
+  }
+
+  async #readBefore(p: number, head: number, filter: Filter, limits: PageLimits): Promise<LoggedEvent[]> {
+    const events: LoggedEvent[] = []
+    let bytes = 0
+    for (let position = head; position > 0 && events.length < limits.events && bytes < NEWEST_BYTES;) {
+      const [, entries] = await this.#call(p, -1, position, MOST_BYTES)
+      if (entries.length === 0) break
+      for (const entry of entries) {
+        const all = eventsOf(p, entry)
+        bytes += all.reduce((sum, event) => sum + event.bytes.length, 0)
+        position = startOf(entry)
+        events.push(...all.reverse().filter((event) => matches(event, filter)))
+      }
+    }
+    return events
+  }
+
+  /** Reads entries, and takes note of the partition's end. */
+  async #call(p: number, epoch: number, position: number, bytes: number): Promise<['ok' | LostReason, Entry[]]> {
+    const partition = this.#partitions[p]
+    const [status, atEpoch, next, first, entries] = await this.#engine.call(SCRIPTS.read, partition.key, [epoch, position, bytes])
+    partition.first = Number(first)
+    partition.see(Number(atEpoch), Number(next))
+    return [String(status) as 'ok' | LostReason, entries as Entry[]]
+  }
+}
+
+/** An entry as the engine gives it: its id, and its fields and values in turn. */
+type Entry = [Buffer, Buffer[]]
+
+/** Events before an entry. */
+function startOf([id]: Entry): number {
+  return Number.parseInt(id.toString(), 10) - 1
+}
+
+function eventsOf(partition: number, entry: Entry): LoggedEvent[] {
+  const [, time, , , , verdicts, , lengths, , types, , bytes] = entry[1]
+  const events: LoggedEvent[] = []
+  let position = startOf(entry)
+  let at = 0
+  for (let i = 0; i < verdicts.length; i++) {
+    const length = lengths.readUInt32LE(i * 4)
+    if (verdicts[i] === Verdict.Accepted || verdicts[i] === Verdict.Late) {
+      events.push({ partition, position: ++position, time: Number(time), type: types[i], bytes: bytes.subarray(at, at + length) })
+    }
+    at += length + 1
+  }
+  return events
+}
+
+function matches(event: LoggedEvent, { types, users }: Filter): boolean {
+  if (types !== undefined && !types.has(event.type)) return false
+  return users === undefined || users.has((JSON.parse(event.bytes.toString()) as Event).user_id)
+}
+
+/** Looks at events in order until a limit is met. */
+function select(all: readonly LoggedEvent[], filter: Filter, limits: PageLimits): Extract {
+  const extract: Extract = { events: [], looked: [], ends: [] }
+  let bytes = 0
+  for (const event of all) {
+    const isMatch = matches(event, filter)
+    if (isMatch && extract.events.length > 0 && (extract.events.length >= limits.events || bytes + event.bytes.length + 1 > limits.bytes)) break
+    extract.looked.push(event)
+    if (!isMatch) continue
+    bytes += event.bytes.length + 1
+    extract.events.push(event)
+    extract.ends.push(extract.looked.length)
+  }
+  return extract
+}
+
+function isBefore(a: Place, b: Place): boolean {
+  return a.epoch !== b.epoch || a.position < b.position
+}

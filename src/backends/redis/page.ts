@@ -1,0 +1,60 @@
+/** A page of events out of several partitions, and the cursor after each of them. */
+import type { Page } from '../backend.ts'
+import type { Place } from './cursor.ts'
+import type { Extract, LoggedEvent } from './log-reader.ts'
+
+/** See the module's comment. */
+export class PartitionPage implements Page {
+  readonly count: number
+  readonly bytes: Buffer
+  readonly offsets: Uint32Array
+  readonly cursor: string
+  readonly hasMore: boolean
+  readonly #looked: readonly LoggedEvent[]
+  readonly #ends: readonly number[]
+  readonly #format: (places: readonly Place[]) => string
+  /** The place after the first `#passed` events that were looked at; it mostly moves on by one event. */
+  #places: Place[]
+  #passed = 0
+  readonly #start: readonly Place[]
+
+  /** @param hasMore whether more is retained after a place */
+  constructor(extract: Extract, start: readonly Place[], format: (places: readonly Place[]) => string, hasMore: (places: readonly Place[]) => boolean) {
+    const { events, looked, ends } = extract
+    this.count = events.length
+    this.offsets = new Uint32Array(events.length + 1)
+    events.forEach(({ bytes }, i) => { this.offsets[i + 1] = this.offsets[i] + bytes.length + 1 })
+    this.bytes = Buffer.allocUnsafeSlow(Math.max(0, this.offsets[events.length] - 1)).fill(',')
+    events.forEach(({ bytes }, i) => bytes.copy(this.bytes, this.offsets[i]))
+    this.#looked = looked
+    this.#ends = ends
+    this.#format = format
+    this.#start = start
+    this.#places = [...start]
+    const end = this.#placesAfter(looked.length)
+    this.cursor = format(end)
+    this.hasMore = hasMore(end)
+  }
+
+  cursorOf(index: number): string {
+    return this.#format(this.#placesAfter(this.#ends[index]))
+  }
+
+  enclose(count: number, head: string, tail: string): Buffer {
+    return Buffer.concat([Buffer.from(head), this.bytes.subarray(0, Math.max(0, this.offsets[count] - 1)), Buffer.from(tail)])
+  }
+
+  release(): void {}
+
+  #placesAfter(looked: number): readonly Place[] {
+    if (looked < this.#passed) {
+      this.#places = [...this.#start]
+      this.#passed = 0
+    }
+    for (; this.#passed < looked; this.#passed++) {
+      const { partition, position } = this.#looked[this.#passed]
+      this.#places[partition] = { epoch: this.#places[partition].epoch, position }
+    }
+    return this.#places
+  }
+}

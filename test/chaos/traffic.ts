@@ -1,0 +1,169 @@
+/** Traffic that keeps its books: producers that send until everything is acknowledged, and subscribers that resume. */
+import { randomInt, randomUUID } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
+import WebSocket from 'ws'
+import { EVENT_TYPES, type Event, type Receipt, type ServerFrame } from '../../schemas/index.ts'
+import type { ServiceReplica } from './services.ts'
+
+/** Milliseconds in which an answer must have come before the same is sent again. */
+const PATIENCE = 5_000
+
+/** What was sent and what became of it. Every count is of events. */
+export interface Books {
+  /** Valid events, each once however often it was sent. */
+  sent: Set<string>
+  users: Set<string>
+  accepted: number
+  duplicates: number
+  rejected: number
+  /** Sent again because the answer said so, or never came. */
+  again: number
+}
+
+export function openBooks(): Books {
+  return { sent: new Set(), users: new Set(), accepted: 0, duplicates: 0, rejected: 0, again: 0 }
+}
+
+/** A batch with new events, one in ten a duplicate of an earlier one, one in twenty bad. */
+function makeBatch(books: Books, sentBefore: Event[]): Event[] {
+  const batch = Array.from({ length: randomInt(1, 60) }, (): Event => ({
+    event_id: randomUUID(), user_id: `user ${randomInt(2000)}`, event_type: EVENT_TYPES[randomInt(EVENT_TYPES.length)], timestamp: new Date().toISOString()
+  }))
+  for (const event of batch) {
+    books.sent.add(event.event_id)
+    books.users.add(event.user_id)
+  }
+  const mixed = [...batch]
+  if (sentBefore.length > 0 && randomInt(10) === 0) mixed.push(sentBefore[randomInt(sentBefore.length)])
+  if (randomInt(20) === 0) mixed.push({ ...batch[0], event_id: 'not an id' })
+  sentBefore.push(...batch)
+  if (sentBefore.length > 1000) sentBefore.splice(0, 500)
+  return mixed
+}
+
+/** Sends batches over one transport until told to end, each until all of it is acknowledged, by whichever replica answers. */
+export async function produce(send: (events: readonly Event[]) => Promise<Receipt>, books: Books, signal: AbortSignal, pause: number): Promise<void> {
+  const sentBefore: Event[] = []
+  while (!signal.aborted) {
+    let batch = makeBatch(books, sentBefore)
+    while (batch.length > 0) {
+      const receipt = await send(batch).catch(() => undefined)
+      if (receipt === undefined) {
+        books.again += batch.length
+        await delay(50)
+        continue
+      }
+      books.accepted += receipt.accepted
+      books.duplicates += receipt.duplicates
+      books.rejected += receipt.rejected
+      const later = new Set(receipt.errors.filter(({ code }) => code.startsWith('storage')).map(({ index }) => index))
+      batch = batch.filter((_, i) => later.has(i))
+      books.again += batch.length
+      if (batch.length > 0) await delay(50)
+    }
+    if (pause > 0) await delay(pause)
+  }
+}
+
+/** Sends over HTTP, to one replica after the other. */
+export function httpSender(replicas: readonly ServiceReplica[]): (events: readonly Event[]) => Promise<Receipt> {
+  let turn = randomInt(replicas.length)
+  return async (events) => {
+    const { origin } = replicas[turn++ % replicas.length]
+    const response = await fetch(`${origin}/events`, {
+      method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(events), signal: AbortSignal.timeout(PATIENCE)
+    })
+    const receipt = await response.json() as Partial<Receipt>
+    if (receipt.accepted === undefined) throw new Error(`status ${response.status}`)
+    return receipt as Receipt
+  }
+}
+
+/** Sends over a WebSocket that is opened anew, at another replica, whenever it fails. */
+export function socketSender(replicas: readonly ServiceReplica[], signal: AbortSignal): (events: readonly Event[]) => Promise<Receipt> {
+  let turn = randomInt(replicas.length)
+  let socket: WebSocket | undefined
+  signal.addEventListener('abort', () => socket?.terminate())
+  return async (events) => {
+    socket ??= await openSocket(replicas[turn++ % replicas.length], '?subscribe=false')
+    const open = socket
+    return await new Promise<Receipt>((resolve, reject) => {
+      const fail = (): void => {
+        clearTimeout(timer)
+        open.terminate()
+        if (socket === open) socket = undefined
+        reject(new Error('the connection has failed'))
+      }
+      const timer = setTimeout(fail, PATIENCE)
+      open.once('close', fail)
+      open.on('message', (data) => {
+        const frame = JSON.parse(String(data)) as ServerFrame
+        if (frame.type !== 'ack') return
+        clearTimeout(timer)
+        open.removeAllListeners()
+        open.on('error', () => {})
+        resolve(frame)
+      })
+      open.send(JSON.stringify({ type: 'publish', events }))
+    })
+  }
+}
+
+async function openSocket({ port }: ServiceReplica, query: string): Promise<WebSocket> {
+  const socket = new WebSocket(`ws://127.0.0.1:${port}/ws/events${query}`, { handshakeTimeout: PATIENCE })
+  await new Promise<void>((resolve, reject) => {
+    socket.once('open', resolve)
+    socket.once('error', reject)
+  })
+  socket.on('error', () => {})
+  return socket
+}
+
+/** A subscriber to everything from the beginning on, which resumes at whichever replica answers. */
+export class Subscriber {
+  readonly seen = new Set<string>()
+  twice = 0
+  gaps = 0
+  resumes = 0
+  readonly #replicas: readonly ServiceReplica[]
+  readonly #signal: AbortSignal
+  readonly done: Promise<void>
+  #cursor = 'earliest'
+
+  constructor(replicas: readonly ServiceReplica[], signal: AbortSignal) {
+    this.#replicas = replicas
+    this.#signal = signal
+    this.done = this.#follow()
+  }
+
+  async #follow(): Promise<void> {
+    for (let turn = randomInt(this.#replicas.length); !this.#signal.aborted; turn++) {
+      try {
+        const socket = await openSocket(this.#replicas[turn % this.#replicas.length], `?after=${this.#cursor}`)
+        this.resumes++
+        await this.#read(socket)
+      } catch {
+        await delay(50)
+      }
+    }
+  }
+
+  async #read(socket: WebSocket): Promise<void> {
+    const end = (): void => socket.terminate()
+    this.#signal.addEventListener('abort', end)
+    socket.on('message', (data) => this.#take(JSON.parse(String(data)) as ServerFrame))
+    await new Promise<void>((resolve) => { socket.once('close', () => resolve()) })
+    this.#signal.removeEventListener('abort', end)
+  }
+
+  #take(frame: ServerFrame): void {
+    if (frame.type === 'gap') this.gaps++
+    if (frame.type !== 'events' && frame.type !== 'gap') return
+    this.#cursor = frame.cursor
+    if (frame.type === 'gap') return
+    for (const { event_id: id } of frame.events) {
+      if (this.seen.has(id)) this.twice++
+      this.seen.add(id)
+    }
+  }
+}
