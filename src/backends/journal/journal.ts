@@ -32,6 +32,8 @@ const SLICES_AHEAD = 2
 export type JournalReport =
   | { type: 'replaying', events: number, total: number }
   | { type: 'replayed', events: number, seconds: number }
+  /** The clock is over an hour from the newest events, so nothing is forgotten for an hour. [TIME-4] */
+  | { type: 'cautious' }
   | { type: 'failed', detail: string }
   | { type: 'recovered' }
   | { type: 'warning', detail: string }
@@ -296,6 +298,7 @@ class JournalStore implements EventStore {
     this.#core.restored()
     this.#state = 'open'
     this.#replayEnds.resolve()
+    if (!this.#core.mayForget) this.#report({ type: 'cautious' })
     this.#report({ type: 'replayed', events: this.#total, seconds: (performance.now() - this.#replayStart) / 1000 })
   }
 

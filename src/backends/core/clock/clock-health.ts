@@ -10,7 +10,7 @@ export function describeClock(clock: CoreClock): StoreClock {
   const { difference, unsettledSeconds } = clock
   const isRight = Math.abs(difference) <= WORTH_TELLING
   return {
-    difference_seconds: Math.trunc(difference / 1000),
+    difference_seconds: Math.round(difference / 1000),
     unsettled_seconds: unsettledSeconds,
     right: isRight,
     detail: isRight ? null : detailOf(difference, unsettledSeconds)
