@@ -124,6 +124,7 @@ class JournalStore implements EventStore {
     worker.on('message', (answer: Answer) => this.#hear(answer))
     worker.on('error', (error) => this.#lose(`the writing thread failed: ${(error as Error).message}`))
     worker.on('exit', () => this.#lose('the writing thread ended'))
+    if (found.notice !== undefined) this.#report({ type: 'warning', detail: `a new history begins, and cursors of the old one are answered as lost: ${found.notice}` })
     this.#startReplay()
   }
 

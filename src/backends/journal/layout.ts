@@ -2,7 +2,7 @@
  * The layout of the journal's database: how a new file is laid out, and how one of an older version becomes one of this
  * version. A file that is not a journal, or one of a newer version, is refused and not touched.
  */
-import type { DatabaseSync } from 'node:sqlite'
+import { DatabaseSync } from 'node:sqlite'
 import { RefusedError } from '../backend.ts'
 
 /** "EvtJ": tells a journal from any other SQLite file. */
@@ -17,7 +17,8 @@ const PAGE_SIZE = 16_384
  *
  * A row is what was committed together: `count` events from `position` on, in order of arrival. `wall` and `elapsed` say
  * when, in milliseconds (see JournalClock). `columns` is laid out as rows.ts says; `events` is canonical JSON, separated
- * by commas. The checksums are CRC-32.
+ * by commas. The checksums are CRC-32; `row_checksum` is that of all other figures (see row-checksum.ts), and rows before the
+ * position `checked_from` in `meta` have none.
  */
 export const MIGRATIONS: readonly string[] = [`
   CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -41,6 +42,11 @@ export const MIGRATIONS: readonly string[] = [`
       strftime('%Y-%m-%dT%H:%M:%fZ', rows.wall / 1000.0, 'unixepoch') AS arrived,
       rows.position + event.key AS position
     FROM rows, json_each('[' || CAST(rows.events AS TEXT) || ']') AS event;
+`, `
+  ALTER TABLE rows ADD COLUMN row_checksum INTEGER;
+  INSERT OR REPLACE INTO meta
+    SELECT 'checked_from', CAST(coalesce(max(position + count), 0) AS TEXT) FROM rows
+    UNION ALL SELECT 'first', CAST(coalesce(min(position), 0) AS TEXT) FROM rows;
 `]
 
 function pragma(db: DatabaseSync, name: string): number {
@@ -70,6 +76,19 @@ export function prepareLayout(db: DatabaseSync, file: string, migrations = MIGRA
   const mode = db.prepare('PRAGMA journal_mode = WAL').get()!.journal_mode
   if (mode !== 'wal') throw new RefusedError(`${file} lies on a file system without shared memory, which SQLite's write-ahead log needs. Set DATA_DIR to a local folder.`)
   for (let next = version; next < migrations.length; next++) migrate(db, migrations[next], next + 1)
+}
+
+/**
+ * Checks that tables and views are what this version makes them, since a flipped bit in their text may mean something else.
+ * @throws RefusedError
+ */
+export function checkLayout(db: DatabaseSync, file: string): void {
+  const wanted = new DatabaseSync(':memory:')
+  for (const step of MIGRATIONS) wanted.exec(step)
+  const textOf = (of: DatabaseSync): string => JSON.stringify(of.prepare("SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' ORDER BY name").all())
+  const isRight = textOf(db) === textOf(wanted)
+  wanted.close()
+  if (!isRight) throw new RefusedError(`${file} is damaged: its tables are not what was made. Copy what is intact with \`npm run salvage\`; nothing was changed.`)
 }
 
 function migrate(db: DatabaseSync, step: string, version: number): void {

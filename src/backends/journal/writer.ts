@@ -2,22 +2,31 @@
  * The writing thread of a journal: everything that may wait for a disk happens here. It takes one request at a time. After
  * a commit that failed it opens the file anew, by itself and again and again, until one succeeds.
  */
-import { mkdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { MessagePort, Transferable } from 'node:worker_threads'
 import { RefusedError } from '../backend.ts'
+import { makeFolder, syncFolder } from './folder.ts'
 import { JournalFile, type Commit } from './journal-file.ts'
 import { FolderLock } from './lock.ts'
 import type { Answer, Request, WriterOptions } from './messages.ts'
 import { slices, type Slice } from './replay.ts'
-import { describeError, isBusy, isDamage, isFull } from './sqlite-error.ts'
+import { describeError, isBusy, isDamage, isFull, isReadError } from './sqlite-error.ts'
+import { secureLog } from './write-ahead-log.ts'
 
 /** Milliseconds between two attempts to write again. */
 const RETRY_INTERVAL = 250
 
+/** Milliseconds between two lines in the log about the same fault. */
+const REMINDER_INTERVAL = 60_000
+
+/** Milliseconds between two looks at whether the file is still in its place. */
+const WATCH_INTERVAL = 1_000
+
 /** Names of the files in a journal's folder. */
 export const JOURNAL_FILE = 'events.db'
 export const LOCK_FILE = 'lock.db'
+export const MARK_FILE = 'high-water-mark'
 
 /** Serves a journal over a port until it is told to close. */
 export function serveJournal(port: MessagePort, options: WriterOptions, commit?: Commit): void {
@@ -37,6 +46,10 @@ class Writer {
   readonly #lock: FolderLock
   readonly #file: JournalFile
   #slices: Iterator<Slice> | undefined
+  /** Whether everything has been read; what was asked for ahead is not begun anew. */
+  #isReplayed = false
+  #remindedAt = 0
+  readonly #watch: NodeJS.Timeout
   /** From a failure to the next success. What is asked for meanwhile was asked before the failure was known, and failed with it. */
   #failed = false
   #retry: NodeJS.Timeout | undefined
@@ -45,37 +58,48 @@ class Writer {
     const { directory, sync } = options
     this.#port = port
     this.#options = options
-    mkdirSync(directory, { recursive: true })
+    makeFolder(directory)
     this.#lock = new FolderLock(join(directory, LOCK_FILE), directory)
     try {
-      this.#file = new JournalFile({ file: join(directory, JOURNAL_FILE), sync, boot: readBoot(), commit }, this.#lock.witness)
-      this.#lock.note(this.#file.witness)
+      const file = join(directory, JOURNAL_FILE)
+      const log = secureLog(`${file}-wal`)
+      this.#file = new JournalFile({ file, sync, boot: readBoot(), commit, log, mark: join(directory, MARK_FILE), isLockNew: this.#lock.isNew })
+      syncFolder(directory)
       this.#tell({ type: 'opened', found: this.#file.found() })
     } catch (error) {
       this.#lock.release()
       throw error
     }
+    this.#watch = setInterval(() => this.#look(), WATCH_INTERVAL)
+    if (!this.#file.isBegun) this.#fail(Object.assign(new Error('there is no room on the disk'), { errcode: 13 }))
   }
 
   take(request: Request): void {
     if (request.type === 'close') this.#close()
     else if (request.type === 'recover') this.#recover()
+    else if (request.type === 'replay') this.#replay()
     else if (!this.#failed) this.#work(request)
   }
 
+  /** A file that was taken away takes events into nothing. */
+  #look(): void {
+    if (!this.#failed && !this.#file.isInPlace) this.#fail(new Error(`${JOURNAL_FILE} was deleted or replaced`))
+  }
+
   #work(request: Request): void {
-    if (request.type === 'replay') this.#replay()
-    else if (request.type === 'commit') this.#commit(request)
+    if (request.type === 'commit') this.#commit(request)
     else if (request.type === 'trim') this.#trim(request)
     else if (request.type === 'retime') this.#retime(request)
   }
 
   #replay(): void {
+    if (this.#isReplayed) return
     try {
       this.#slices ??= this.#startReplay()
       const { done, value } = this.#slices.next()
       if (done) {
         this.#slices = undefined
+        this.#isReplayed = true
         this.#tell({ type: 'replayed' })
       } else {
         this.#tell({ type: 'slice', slice: value }, buffersOf(value))
@@ -105,7 +129,7 @@ class Writer {
     const memory = rows[0].columns.buffer as ArrayBuffer
     this.#tell({ type: 'committed', memory }, [memory])
     try {
-      if (this.#file.checkpoint()) this.#lock.note(this.#file.witness)
+      this.#file.checkpoint()
     } catch (error) {
       // Nothing is lost: SQLite copies from the write-ahead log again, from where a copy last succeeded.
       this.#tell({ type: 'warning', detail: `the write-ahead log could not be copied: ${describeError(error)}` })
@@ -124,6 +148,7 @@ class Writer {
   #retime({ wall }: Request & { type: 'retime' }): void {
     this.#slices?.return?.()
     this.#slices = undefined
+    this.#isReplayed = false
     try {
       this.#file.retime(wall)
       this.#tell({ type: 'retimed', found: this.#file.found() })
@@ -134,16 +159,26 @@ class Writer {
 
   #fail(error: unknown): void {
     this.#failed = true
-    this.#tell({ type: 'failed', code: isFull(error) ? 'full' : 'unavailable', detail: describeError(error) })
+    this.#remindedAt = performance.now()
+    try {
+      this.#file.failed()
+    } catch {
+      // Without the mark what the commit has left counts, after a restart, as what was sent and not answered.
+    }
+    this.#tell({ type: 'failed', code: isFull(error, this.#options.directory) ? 'full' : 'unavailable', detail: describeError(error) })
   }
 
   #recover(): void {
     try {
+      if (this.#slices !== undefined) throw new Error('the journal is being read') // opening it anew would end that
       this.#file.reopen()
       this.#failed = false
       this.#tell({ type: 'recovered' })
     } catch (error) {
-      if (error instanceof RefusedError) this.#tell({ type: 'warning', detail: error.message })
+      if (performance.now() - this.#remindedAt >= REMINDER_INTERVAL) {
+        this.#remindedAt = performance.now()
+        this.#tell({ type: 'warning', detail: `the journal still cannot be written: ${describeError(error)}` })
+      }
       this.#retry = setTimeout(() => this.#recover(), RETRY_INTERVAL)
     }
   }
@@ -161,8 +196,8 @@ class Writer {
   /** Lets go of everything; with nothing left to wait for, the thread ends. */
   #end(): void {
     clearTimeout(this.#retry)
+    clearInterval(this.#watch)
     this.#file.abandon()
-    this.#lock.note(this.#file.witness)
     this.#lock.release()
     this.#port.close()
   }
@@ -181,8 +216,9 @@ function refusal(error: unknown, directory: string): string {
   if (error instanceof RefusedError) return error.message
   const file = join(directory, JOURNAL_FILE)
   if (isDamage(error)) {
-    return `${file} is damaged: ${describeError(error)}. Put a backup in its place, or recover what can be read with \`sqlite3 events.db .recover\`; nothing was changed.`
+    return `${file} is damaged: ${describeError(error)}. Put a backup in its place, or copy what is intact with \`npm run salvage\`; nothing was changed.`
   }
+  if (isReadError(error)) return `${file} cannot be read: ${describeError(error)}. The disk may be failing; nothing was changed.`
   return `The journal in ${directory} cannot be opened: ${describeError(error)}. The folder must exist or be creatable, be writable by this user, and have room.`
 }
 

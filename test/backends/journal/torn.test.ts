@@ -2,6 +2,7 @@ import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { JournalFile } from '../../../src/backends/journal/journal-file.ts'
+import { secureLog } from '../../../src/backends/journal/write-ahead-log.ts'
 import { Journal, makeFolder } from './rig.ts'
 
 /** Numbers of events after which each batch was complete, and the folder as it was then, with everything in the write-ahead log. */
@@ -26,7 +27,7 @@ function countWith(t: Test, file: string, log: Buffer, name: string): number {
   const copy = join(folder, 'events.db')
   copyFileSync(file, copy)
   writeFileSync(`${copy}-wal`, log)
-  const journal = new JournalFile({ file: copy, sync: 'normal', boot: 'any' }, undefined)
+  const journal = new JournalFile({ file: copy, sync: 'normal', boot: 'any', mark: join(folder, 'mark'), log: secureLog(`${copy}-wal`), isLockNew: true })
   try {
     let count = 0
     for (const row of journal.read(0, 0)) {
