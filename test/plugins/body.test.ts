@@ -1,5 +1,5 @@
 /** Bodies as they really arrive: in pieces, slowly, too long, not at all. */
-import { gzipSync } from 'node:zlib'
+import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import t from 'tap'
 import type { Test } from 'tap'
 import type { ProblemCode } from '../../src/errors.ts'
@@ -213,4 +213,58 @@ t.test('however many bodies arrive at the same time, they take bounded memory', 
   const later = new RawClient(t, port)
   await later.send(request(POST, JSON_TYPE, JSON.stringify(anEvent()).padEnd(4 << 20)))
   check(t, await later.answer(), 200)
+})
+
+t.test('bodies that stop one byte before their end keep nobody out [LIMIT-2]', async (t) => {
+  const { app, port } = await startServer(t, { MAX_BODY_BYTES: String(4 << 20) })
+  const full = Buffer.alloc((4 << 20) - 1, ' ')
+  for (let i = 0; i < 20; i++) {
+    const client = new RawClient(t, port)
+    await client.send(request(POST, { ...JSON_TYPE, 'content-length': String(4 << 20) }))
+    await client.send(full)
+  }
+  const small = new RawClient(t, port)
+  for (let i = 0; i < 20; i++) {
+    await small.send(request(POST, JSON_TYPE, JSON.stringify(anEvent())))
+    check(t, await small.answer(), 200)
+  }
+  const large = new RawClient(t, port)
+  await large.send(request(POST, JSON_TYPE, JSON.stringify(anEvent()).padEnd(4 << 20)))
+  check(t, await large.answer(), 200)
+  t.equal(app.store.health().ids, 21)
+})
+
+t.test('what small bodies become when they are decompressed is bounded in total [LIMIT-1]', async (t) => {
+  const { app, port } = await startServer(t)
+  const bombs = [[brotliCompressSync, 'br'], [gzipSync, 'gzip'], [zstdCompressSync, 'zstd'], [deflateSync, 'deflate']] as const
+  const texts = bombs.map(([compress, encoding]) => {
+    const body = compress(Buffer.alloc(10 << 20, ' '))
+    return Buffer.concat([Buffer.from(request(POST, { ...JSON_TYPE, 'content-encoding': encoding, 'content-length': String(body.length) })), body])
+  })
+  const before = process.memoryUsage().arrayBuffers
+  let most = 0
+  const clients = Array.from({ length: 100 }, () => new RawClient(t, port))
+  await Promise.all(clients.map(async (client, i) => {
+    await client.send(texts[i % texts.length])
+    check(t, await client.answer(), 400, 'no_events')
+    most = Math.max(most, process.memoryUsage().arrayBuffers)
+  }))
+  t.ok(most - before < 200 << 20, `${(most - before) >> 20} MiB`)
+  t.equal(app.store.health().ids, 0)
+})
+
+t.test('a zstd body whose window is larger than HTTP allows is not decompressed (RFC 9659)', async (t) => {
+  const { port } = await startServer(t)
+  const frame = (windowLog: number) => {
+    const text = JSON.stringify(anEvent())
+    const block = Buffer.alloc(3)
+    block.writeUIntLE(1 | text.length << 3, 0, 3) // the last block, raw
+    return Buffer.concat([Buffer.of(0x28, 0xb5, 0x2f, 0xfd, 0, (windowLog - 10) << 3), block, Buffer.from(text)])
+  }
+  for (const [windowLog, status] of [[20, 200], [23, 200], [24, 400], [27, 400]]) {
+    const body = frame(windowLog)
+    const client = new RawClient(t, port)
+    await client.send(Buffer.concat([Buffer.from(request(POST, { ...JSON_TYPE, 'content-encoding': 'zstd', 'content-length': String(body.length) })), body]))
+    check(t, await client.answer(), status, status === 400 ? 'invalid_encoding' : undefined)
+  }
 })
