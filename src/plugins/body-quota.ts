@@ -98,10 +98,11 @@ export class BodyShare {
     return this.#pool.bytes <= this.#pool.limit
   }
 
-  /** Gives back so many bytes. */
+  /** Gives back so many bytes, or all if it has less. */
   shrink(bytes: number): void {
-    this.#bytes -= bytes
-    this.#pool.bytes -= bytes
+    const given = Math.min(bytes, this.#bytes)
+    this.#bytes -= given
+    this.#pool.bytes -= given
   }
 
   /** Gives back everything; may be called again. */
