@@ -17,6 +17,7 @@ import keys from './plugins/keys.ts'
 import livePlugin, { isHandshake } from './plugins/live.ts'
 import lingeringClose, { type LingerTimes } from './plugins/lingering-close.ts'
 import liveMetrics from './plugins/live-metrics.ts'
+import longTurns from './plugins/long-turns.ts'
 import metrics from './plugins/metrics.ts'
 import origins from './plugins/origins.ts'
 import pipelining from './plugins/pipelining.ts'
@@ -89,6 +90,7 @@ function partsOf(settings: Settings, overrides: Overrides): Part[] {
     // Connections
     part(pipelining),
     part(lingeringClose, overrides),
+    part(longTurns),
     part(clientErrors),
     part(gracefulShutdown),
 

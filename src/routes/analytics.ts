@@ -39,11 +39,11 @@ const analytics: FastifyPluginAsyncTypebox = async (app) => {
   app.get('/analytics/summary', { schema: summarySchema, config }, async ({ query }) =>
     app.aggregator.summary(query.window!))
 
-  app.get('/analytics/users', { schema: usersSchema, config }, async ({ query }) =>
+  app.get('/analytics/users', { schema: usersSchema, config, preHandler: app.awaitLongTurn }, async ({ query }) =>
     app.aggregator.users(query.window!, query.limit!, query.user_id))
 
-  app.get('/analytics/timeseries', { schema: timeSeriesSchema, config }, async ({ query }) =>
+  app.get('/analytics/timeseries', { schema: timeSeriesSchema, config, preHandler: app.awaitLongTurn }, async ({ query }) =>
     app.aggregator.timeseries(query.window!, query.interval!))
 }
 
-export default fp(analytics, { name: 'analytics-routes', encapsulate: true, dependencies: ['backend', 'docs'] })
+export default fp(analytics, { name: 'analytics-routes', encapsulate: true, dependencies: ['backend', 'long-turns', 'docs'] })

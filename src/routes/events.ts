@@ -94,7 +94,7 @@ async function listEvents(request: FastifyRequest<{ Querystring: Static<typeof E
 const events: FastifyPluginAsyncTypebox = async (app) => {
   await app.register(body)
   app.post('/events', { schema: postSchema, config: { scope: 'write', isRateLimited: true } }, sendEvents)
-  app.get('/events', { schema: getSchema, config: { scope: 'read' } }, listEvents)
+  app.get<{ Querystring: Static<typeof EventPageQuery> }>('/events', { schema: getSchema, config: { scope: 'read' }, preHandler: app.awaitLongTurn }, listEvents)
 }
 
-export default fp(events, { name: 'events-routes', encapsulate: true, dependencies: ['backend', 'ingest', 'docs'] })
+export default fp(events, { name: 'events-routes', encapsulate: true, dependencies: ['backend', 'ingest', 'long-turns', 'docs'] })

@@ -95,7 +95,7 @@ t.test('queries of a page that are not valid', async (t) => {
   const cases: [string, RegExp][] = [
     ['limit=0', /`limit` must be >= 1/],
     ['limit=1001', /`limit` must be <= 1000/],
-    ['limit=ten', /`limit` must be integer/],
+    ['limit=ten', /`limit` must be a whole number/],
     ['limit=', /`limit`/],
     ['limit=1&limit=2', /`limit`/],
     ['limit=1.5', /`limit`/],
