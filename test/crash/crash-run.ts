@@ -1,13 +1,16 @@
 /**
- * The crash test: a server under load is killed at a random moment and started again on the same folder, again and again.
+ * The crash test: the real service under load is killed at a random moment and started again on the same folder, again and again.
  * After each start, what was sent and not answered is sent once more; from then on it is known exactly what must be there:
  * every event once. A reader that goes on from its cursor across all the kills must see each of them once, in order.
  */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { randomInt, randomUUID } from 'node:crypto'
 import { once } from 'node:events'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { EVENT_TYPES, type Event, type EventPage, type Receipt, type Summary } from '../../schemas/index.ts'
+
+const SERVER = join(import.meta.dirname, '..', '..', 'src', 'server.ts')
 
 /** Connections that send at the same time, and the most that one of them sends before the kill. */
 const CONNECTIONS = 4
@@ -23,8 +26,6 @@ const START_KILLS = 6
 
 /** What is run. */
 export interface CrashOptions {
-  /** Script of the server; it says "127.0.0.1:<port>" on its standard output once it listens. */
-  server: string
   directory: string
   kills: number
   /** Ends the run after the kill under way, however many there have been. */
@@ -50,8 +51,8 @@ export interface CrashResult {
 }
 
 /** Runs the test. Throws at the first thing that is not as it must be. */
-export async function runCrashes({ server, directory, kills, signal, progress }: CrashOptions): Promise<CrashResult> {
-  const run = new CrashRun(server, directory)
+export async function runCrashes({ directory, kills, signal, progress }: CrashOptions): Promise<CrashResult> {
+  const run = new CrashRun(directory)
   while (run.result.kills < kills && signal?.aborted !== true) {
     await run.cycle()
     progress?.(run.result.kills, run.result)
@@ -65,7 +66,6 @@ class CrashRun {
     kills: 0, killsDuringStart: 0, sent: 0, acknowledged: 0, unanswered: 0, unansweredThere: 0, unansweredAbsent: 0, read: 0
   }
 
-  readonly #script: string
   readonly #directory: string
   /** Every event that must be there. */
   readonly #known = new Set<string>()
@@ -74,8 +74,7 @@ class CrashRun {
   readonly #seen = new Set<string>()
   #cursor = 'earliest'
 
-  constructor(script: string, directory: string) {
-    this.#script = script
+  constructor(directory: string) {
     this.#directory = directory
   }
 
@@ -172,7 +171,7 @@ class CrashRun {
   }
 
   #spawn(): ChildProcess {
-    return spawn(process.execPath, [this.#script], {
+    return spawn(process.execPath, [SERVER], {
       env: { PATH: process.env.PATH, STORE: 'journal', DATA_DIR: this.#directory, HOST: '127.0.0.1', PORT: '0', NODE_COMPILE_CACHE: `${this.#directory}/compiled` },
       stdio: ['ignore', 'pipe', 'inherit']
     })

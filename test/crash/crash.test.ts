@@ -1,18 +1,17 @@
-import { join } from 'node:path'
 import t from 'tap'
 import { makeFolder } from '../backends/journal/rig.ts'
 import { runCrashes } from './crash-run.ts'
 
-const KILLS = 50
+const KILLS = 8
 /** On a machine where as many take longer, fewer must do. */
 const FEWEST_KILLS = 3
-const ENOUGH_MS = 60_000
+const ENOUGH_MS = 20_000
 
 t.setTimeout(290_000)
 
 t.test('SIGKILL at random moments: every acknowledged event is there once, nothing twice [STORE-1] [DEDUP-3]', { timeout: 280_000 }, async (t) => {
   const result = await runCrashes({
-    server: join(import.meta.dirname, 'crash-server.ts'), directory: makeFolder(t), kills: KILLS, signal: AbortSignal.timeout(ENOUGH_MS)
+    directory: makeFolder(t), kills: KILLS, signal: AbortSignal.timeout(ENOUGH_MS)
   })
   t.comment(result)
   t.ok(result.kills >= FEWEST_KILLS, `${result.kills} kills`)

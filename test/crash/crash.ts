@@ -14,7 +14,6 @@ const directory = mkdtempSync(join(tmpdir(), 'crash-'))
 const started = performance.now()
 try {
   const result = await runCrashes({
-    server: join(import.meta.dirname, '..', '..', 'src', 'server.ts'),
     directory,
     kills,
     progress: (done, { acknowledged }) => {
