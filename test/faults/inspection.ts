@@ -15,6 +15,8 @@ export interface Inspection {
   events: Event[]
   /** What the largest window counts. */
   total: number
+  byType: Record<string, number>
+  users: number
   /** The cursor after the newest event. */
   cursor: string
   /** For each cursor that was asked about, how many events come before it; undefined where it is lost. */
@@ -56,9 +58,9 @@ export async function inspectJournal(
       const { lost } = await store.locate(cursor)
       return lost === undefined ? events.length - await countAfter(backend, cursor) : undefined
     }))
-    const { total_events: total, cursor } = await aggregator.summary('7d')
+    const { total_events: total, events_by_type: byType, unique_users: users, cursor } = await aggregator.summary('7d')
     await meanwhile?.(backend, events)
-    return { events, total, cursor, places, reports }
+    return { events, total, byType, users, cursor, places, reports }
   } catch (error) {
     return refusal(error, reports)
   } finally {
@@ -74,7 +76,7 @@ export async function append({ store }: JournalBackend, events: readonly Event[]
 
 function refusal(error: unknown, reports: JournalReport[]): Inspection {
   if (!(error instanceof RefusedError)) throw error
-  return { refused: error.message, events: [], total: 0, cursor: '', places: [], reports }
+  return { refused: error.message, events: [], total: 0, byType: {}, users: 0, cursor: '', places: [], reports }
 }
 
 async function readAll({ store }: JournalBackend): Promise<Event[]> {
