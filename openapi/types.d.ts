@@ -19,7 +19,7 @@ export interface paths {
         put?: never;
         /**
          * Send events
-         * @description Takes an array of events, one event, or one event a line (NDJSON), plain or compressed with gzip, deflate, br or zstd. Each event gets its own verdict, and one bad event never spoils its neighbours. Retry anything: an `event_id` counts once.
+         * @description Takes an array of events, one event, an object whose only member is `events`, an array, or one event a line (NDJSON: `application/x-ndjson`, `application/ndjson` or `application/jsonl`); a body without a media type is JSON. Plain or compressed with gzip, deflate, br or zstd. Each event gets its own verdict, and one bad event never spoils its neighbours. Retry anything: an `event_id` counts once.
          */
         post: operations["sendEvents"];
         delete?: never;

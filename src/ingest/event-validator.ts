@@ -1,5 +1,5 @@
 /**
- * The plain path's judgement of one event: what the contract's schema says, compiled once by Ajv, and the few rules that
+ * The slow path's judgement of one event: what the contract's schema says, compiled once by Ajv, and the few rules that
  * JSON Schema cannot say. It defines what is valid; whatever is faster must agree with it.
  */
 import { Ajv, type ErrorObject } from 'ajv'
@@ -46,6 +46,16 @@ const FIELD_RULES: Record<string, { code: RejectionCode, detail: string }> = {
   timestamp: { code: 'invalid_timestamp', detail: 'timestamp must be an RFC 3339 date and time with an offset, from 1970 on, such as 2026-11-23T14:05:09.120Z' }
 }
 
+/** What a UUID looks like whatever its version and variant are. */
+const UUID_FORM = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
+
+/** What is told of an event id that looks like a UUID and is none of RFC 9562; undefined for any other. */
+function idHint(id: unknown): string | undefined {
+  if (typeof id !== 'string' || !UUID_FORM.test(id) || id === NIL_UUID || id.toLowerCase() === MAX_UUID) return undefined
+  return 'event_id has the form of a UUID, but its version (the 13th digit, 1 to 8) or its variant (the 17th digit, 8 to b) is none of RFC 9562; ' +
+    'make ids of your own with UUID version 5, which is a hash of any name'
+}
+
 /** Why a parsed value is not an event, or undefined. Its `properties` may be as deep as the reader allows. */
 export function rejectionOf(value: unknown): Rejection | undefined {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
@@ -53,10 +63,10 @@ export function rejectionOf(value: unknown): Rejection | undefined {
   }
   const unsafe = findUnsafe(value, '', 0)
   if (unsafe !== undefined) return unsafe
-  return validateSchema(value) ? undefined : describe(validateSchema.errors![0])
+  return validateSchema(value) ? undefined : describe(validateSchema.errors![0], value)
 }
 
-function describe(error: ErrorObject): Rejection {
+function describe(error: ErrorObject, event: { event_id?: unknown }): Rejection {
   if (error.keyword === 'required') {
     const field = error.params.missingProperty as string
     return { code: 'missing_field', pointer: `/${field}`, detail: `${field} is missing` }
@@ -66,7 +76,8 @@ function describe(error: ErrorObject): Rejection {
     return { code: 'unknown_field', pointer: `/${escapePointer(field)}`, detail: 'an event has no such field; put it into properties' }
   }
   const rule = FIELD_RULES[error.instancePath.split('/')[1]]
-  if (rule !== undefined) return { code: rule.code, pointer: error.instancePath, detail: rule.detail }
+  const hint = error.instancePath === '/event_id' ? idHint(event.event_id) : undefined
+  if (rule !== undefined) return { code: rule.code, pointer: error.instancePath, detail: hint ?? rule.detail }
   return { code: 'invalid_properties', pointer: error.instancePath, detail: `${error.instancePath.slice(1).replace('/', '.')} ${error.message}` }
 }
 

@@ -3,7 +3,7 @@
  * The parsers belong to the scope that registers this plugin; what the bytes mean is for others to say.
  */
 import type { IncomingMessage } from 'node:http'
-import type { FastifyRequest } from 'fastify'
+import { errorCodes, type FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { ProblemError } from '../errors.ts'
 import { collectBody, type Done } from './arriving-body.ts'
@@ -21,12 +21,15 @@ declare module 'fastify' {
   }
 }
 
-/** What a body may be. */
-export const MEDIA_TYPES = ['application/json', 'application/x-ndjson', 'text/plain']
+/** The media types of events one a line: none of them is registered, and senders use all three. */
+export const NDJSON_TYPES: readonly string[] = ['application/x-ndjson', 'application/ndjson', 'application/jsonl']
+
+/** What a body may be; one without a media type is JSON, since a beacon of a Blob without a type cannot say more. */
+export const MEDIA_TYPES = ['application/json', 'text/plain', ...NDJSON_TYPES]
 
 /** Whether the content type names no character set but UTF-8. */
-function isUtf8(contentType: string): boolean {
-  if (!contentType.includes(';')) return true
+function isUtf8(contentType: string | undefined): boolean {
+  if (contentType === undefined || !contentType.includes(';')) return true
   const charset = /;\s*charset\s*=\s*"?([^\s";]*)/i.exec(contentType)?.[1]
   return charset === undefined || /^utf-?8$/i.test(charset)
 }
@@ -44,9 +47,9 @@ export default fp(async (app) => {
     done(null, payload)
   })
 
-  app.addContentTypeParser(MEDIA_TYPES, (request: FastifyRequest, payload: IncomingMessage, done: Done) => {
+  function parse(request: FastifyRequest, payload: IncomingMessage, done: Done): void {
     const { 'content-type': contentType, 'content-encoding': encoding, 'content-length': length } = payload.headers
-    if (!isUtf8(contentType!)) {
+    if (!isUtf8(contentType)) {
       done(new ProblemError('unsupported_media_type', 'the character set must be utf-8'))
       return
     }
@@ -62,5 +65,11 @@ export default fp(async (app) => {
         else done(error)
       })
     }
+  }
+
+  app.addContentTypeParser(MEDIA_TYPES, parse)
+  app.addContentTypeParser('*', (request: FastifyRequest, payload: IncomingMessage, done: Done) => {
+    if (request.headers['content-type'] === undefined) parse(request, payload, done)
+    else done(new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE())
   })
 }, { name: 'body', dependencies: ['settings', 'schemas'] })

@@ -18,6 +18,7 @@ export default fp(async (app) => {
   app.decorate('ingest', createIngest({
     store: app.store,
     maxEvents: app.settings.MAX_EVENTS,
+    fastPath: app.settings.FAST_PATH === 'on',
     onReceipt: (receipt, sender) => {
       app.countReceipt(receipt, sender.key)
       app.rejections.addEvents(receipt.errors, sender)

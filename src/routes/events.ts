@@ -9,7 +9,7 @@ import {
 import type { Filter } from '../backends/backend.ts'
 import { ProblemError } from '../errors.ts'
 import { receiptStatus } from '../ingest/receipt.ts'
-import body from '../plugins/body.ts'
+import body, { NDJSON_TYPES } from '../plugins/body.ts'
 import { RETRY_AFTER, sendProblem } from '../plugins/problems.ts'
 import { senderOf } from '../plugins/rejections.ts'
 import { GUARDED_PROBLEMS, json, problem } from './responses.ts'
@@ -21,7 +21,8 @@ const postSchema = {
   operationId: 'sendEvents',
   tags: ['events'],
   summary: 'Send events',
-  description: 'Takes an array of events, one event, or one event a line (NDJSON), plain or compressed with gzip, deflate, br or zstd. ' +
+  description: 'Takes an array of events, one event, an object whose only member is `events`, an array, or one event a line (NDJSON: `application/x-ndjson`, ' +
+    '`application/ndjson` or `application/jsonl`); a body without a media type is JSON. Plain or compressed with gzip, deflate, br or zstd. ' +
     'Each event gets its own verdict, and one bad event never spoils its neighbours. Retry anything: an `event_id` counts once.',
   querystring: IngestQuery,
   body: {
@@ -63,7 +64,7 @@ const NO_BODY = Buffer.alloc(0)
 
 async function sendEvents(request: FastifyRequest<{ Querystring: Static<typeof IngestQuery> }>, reply: FastifyReply) {
   const bytes = request.body as Buffer | undefined ?? NO_BODY
-  const kind = request.mediaType === 'application/x-ndjson' ? 'ndjson' : 'json'
+  const kind = NDJSON_TYPES.includes(request.mediaType ?? '') ? 'ndjson' : 'json'
   const receipt = reply.receipt = await request.server.ingest(bytes, kind, { validateOnly: request.query.validate_only, sender: senderOf(request) })
   const status = receiptStatus(receipt)
   if (status === 422) return sendProblem(reply, new ProblemError('all_rejected', 'see `errors`; do not send these events again unchanged'), receipt)

@@ -184,3 +184,13 @@ t.test('every rejection is one of the documented codes, with a pointer to what i
   }), { numRuns: 1000 })
   t.ok(seen.size >= 7, [...seen].join(', '))
 })
+
+t.test('a UUID of no version or variant of RFC 9562 is told so, and what to make ids of', async (t) => {
+  const detail = (event_id: string): string => rejectionOf({ event_id, user_id: 'ada', event_type: 'click', timestamp: '2026-11-23T14:05:09.120Z' })!.detail
+  for (const id of ['0191f0c4-9d5c-0a3e-8b1f-2c3d4e5f6a7b', '0191f0c4-9d5c-9a3e-8b1f-2c3d4e5f6a7b', '0191F0C4-9D5C-7A3E-CB1F-2C3D4E5F6A7B']) {
+    t.match(detail(id), /version.*variant.*RFC 9562.*version 5/, id)
+  }
+  for (const id of ['', 'x', '00000000-0000-0000-0000-000000000000', 'ffffffff-ffff-ffff-ffff-ffffffffffff', '0191f0c49d5c0a3e8b1f2c3d4e5f6a7b']) {
+    t.match(detail(id), /36-character/, id)
+  }
+})
