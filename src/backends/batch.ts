@@ -96,10 +96,15 @@ export class Batch {
   write(text: string | Uint8Array): number {
     const offset = this.byteLength
     this.byteLength += typeof text === 'string' ? Buffer.byteLength(text) : text.length
-    if (this.byteLength > this.bytes.length) this.#grow(offset)
+    if (this.byteLength > this.bytes.length) this.#grow(offset, Math.max(this.byteLength, 2 * this.bytes.length))
     if (typeof text === 'string') this.bytes.write(text, offset)
     else this.bytes.set(text, offset)
     return offset
+  }
+
+  /** Makes room for so many more bytes, which spares `write` from growing bit by bit. */
+  reserveBytes(length: number): void {
+    if (this.byteLength + length > this.bytes.length) this.#grow(this.byteLength, this.byteLength + length)
   }
 
   /** Forgets the events and their verdicts, so that none passes for one of the next request. */
@@ -109,9 +114,9 @@ export class Batch {
     this.byteLength = 0
   }
 
-  /** Moves the first bytes into memory that has room for `byteLength`. */
-  #grow(used: number): void {
-    const larger = Buffer.allocUnsafeSlow(Math.max(MIN_BYTES, this.byteLength, 2 * this.bytes.length))
+  /** Moves the bytes in use into memory of so many. */
+  #grow(used: number, length: number): void {
+    const larger = Buffer.allocUnsafeSlow(Math.max(MIN_BYTES, length))
     this.bytes.copy(larger, 0, 0, used)
     this.bytes = larger
   }

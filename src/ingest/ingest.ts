@@ -16,7 +16,9 @@ const MAX_SPARE = 8
 
 /** Batches that have grown larger than this are not kept. */
 const MAX_SPARE_EVENTS = 20_000
-const MAX_SPARE_BYTES = 4 << 20
+
+/** Most bytes of events that all spare batches together have room for. */
+const MAX_SPARE_BYTES = 32 << 20
 
 /** What ingest needs. */
 export interface IngestOptions {
@@ -64,11 +66,27 @@ export type Ingest = (body: Buffer, kind: BodyKind, request?: IngestRequest) => 
 export function createIngest({ store, maxEvents, onReceipt, fastPath = true, turns = TURNS }: IngestOptions): Ingest {
   const scanner = fastPath ? new Scanner() : undefined
   const spare: Batch[] = []
+  let spareBytes = 0
+
+  function take(): Batch {
+    const batch = spare.pop()
+    spareBytes -= batch?.bytes.length ?? 0
+    return batch ?? new Batch()
+  }
+
+  function giveBack(batch: Batch): void {
+    batch.clear()
+    const { length } = batch.bytes
+    if (spare.length === MAX_SPARE || batch.types.length > MAX_SPARE_EVENTS || spareBytes + length > MAX_SPARE_BYTES) return
+    spare.push(batch)
+    spareBytes += length
+  }
 
   return async function ingest(body, kind, { validateOnly = false, sender = UNKNOWN, onRead } = {}) {
     if (body.length > SLICE_BYTES && turns.isOver) await turns.next()
-    const batch = spare.pop() ?? new Batch()
+    const batch = take()
     try {
+      batch.reserveBytes(body.length)
       const work = readBody(body, kind, { scanner, batch, maxEvents, now: store.latestNow() })
       let step = work.next()
       for (; step.done !== true; step = work.next()) if (turns.isOver) await turns.next()
@@ -78,8 +96,7 @@ export function createIngest({ store, maxEvents, onReceipt, fastPath = true, tur
       if (!validateOnly) onReceipt?.(receipt, sender)
       return receipt
     } finally {
-      batch.clear()
-      if (spare.length < MAX_SPARE && batch.types.length <= MAX_SPARE_EVENTS && batch.bytes.length <= MAX_SPARE_BYTES) spare.push(batch)
+      giveBack(batch)
     }
   }
 }

@@ -8,7 +8,7 @@ const NEWLINE = 0x0a
 export function * syntaxProblem(body: Buffer, error: JsonError, hint = ''): Generator<void, ProblemError> {
   if (error.tooDeep) return new ProblemError('nesting_too_deep', `the body is nested more than ${JSON_MAX_DEPTH} levels deep`)
   const start = lineStart(body, error.offset)
-  const line = 1 + (yield * count(body, 0, start, isNewline))
+  const line = 1 + (yield * count(body, 0, start, 0xff, NEWLINE))
   const column = yield * columnOf(body, start, error.offset)
   const what = error.offset >= body.length ? 'it ends too early' : 'unexpected character'
   return new ProblemError('invalid_json', `${what} at line ${line}, column ${column}${hint}`)
@@ -21,20 +21,17 @@ export function lineStart(body: Buffer, offset: number): number {
 
 /** The column of an offset in its line, in characters from 1. A line may be as long as the body, so nothing is made of it. */
 export function * columnOf(body: Buffer, lineStart: number, offset: number): Generator<void, number> {
-  return 1 + (yield * count(body, lineStart, offset, isFirstOfCharacter))
+  // All bytes of a character but its first are 10xxxxxx.
+  return 1 + offset - lineStart - (yield * count(body, lineStart, offset, 0xc0, 0x80))
 }
 
-function * count(body: Buffer, from: number, to: number, counts: (byte: number) => boolean): Generator<void, number> {
+/** How many bytes are `value` in the bits of `mask`. */
+function * count(body: Buffer, from: number, to: number, mask: number, value: number): Generator<void, number> {
   let total = 0
   for (let start = from; start < to; start += SLICE_BYTES) {
     const end = Math.min(to, start + SLICE_BYTES)
-    for (let i = start; i < end; i++) if (counts(body[i])) total++
+    for (let i = start; i < end; i++) if ((body[i] & mask) === value) total++
     yield
   }
   return total
 }
-
-const isNewline = (byte: number): boolean => byte === NEWLINE
-
-/** All bytes of a character but its first are 10xxxxxx. */
-const isFirstOfCharacter = (byte: number): boolean => (byte & 0xc0) !== 0x80
