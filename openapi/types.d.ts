@@ -137,7 +137,7 @@ export interface paths {
         };
         /**
          * Open a live connection
-         * @description A WebSocket with JSON text frames, described in `/asyncapi.json`; a plain request is answered with 426. Follows the events behind `after`, or from now on, and takes `publish`, `subscribe` and `watch` frames.
+         * @description A WebSocket with JSON text frames, described in `/asyncapi.json`; a plain request is answered with 426. Follows the events after `after`, or from now on, and takes `publish`, `subscribe` and `watch` frames.
          */
         get: operations["openLive"];
         put?: never;
@@ -2272,7 +2272,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The request is no WebSocket handshake. */
+            /** @description The request is no WebSocket handshake, or of another version than 13. */
             426: {
                 headers: {
                     [name: string]: unknown;

@@ -23,8 +23,8 @@ they do not know.
 Where keys are set, a connection needs a read key and \`publish\` a write key: as \`Authorization: Bearer\`, from a browser
 as the subprotocols \`events.v1\` and \`bearer.<key>\`, or as \`?key=\`.
 
-Close codes: 1001 the service stops, 1003 a binary frame, 1008 bad frames one after the other, 1009 a frame is too big,
-1013 overloaded.`
+Close codes: 1001 the service stops, 1002 a protocol error, 1003 a binary frame, 1007 text that is not UTF-8, 1008 three bad
+frames within ten seconds, 1009 a frame is too big, 1011 the service failed. Overload is a 503 before the upgrade.`
 
 /** A schema as the document holds it: without its `$id`, its references pointing into the document. */
 function documented(schema: TSchema): object {

@@ -7,8 +7,8 @@ import type { Summary, TimeSeries, UserCount, UserCounts } from './analytics.ts'
 import { EVENT_TYPES, type Event, type EventType } from './event.ts'
 import type { Health, Liveness, StoreClock, StoreHealth } from './health.ts'
 import type {
-  AckFrame, ErrorFrame, EventsFrame, GapFrame, PublishFrame, SubscribedFrame, SubscribeFrame, SummaryFrame, UnsubscribeFrame, UnwatchFrame,
-  WatchFrame, WelcomeFrame
+  AckFrame, ErrorFrame, EventsFrame, GapFrame, PingFrame, PongFrame, PublishFrame, SubscribedFrame, SubscribeFrame, SummaryFrame, UnsubscribeFrame,
+  UnwatchedFrame, UnwatchFrame, WatchFrame, WatchingFrame, WelcomeFrame
 } from './live.ts'
 import type { EventPage } from './page.ts'
 import type { Problem, ProblemKind, ReceiptProblem } from './problem.ts'
@@ -149,12 +149,16 @@ interface Examples {
   AckFrame: Static<typeof AckFrame>
   SubscribedFrame: Static<typeof SubscribedFrame>
   SummaryFrame: Static<typeof SummaryFrame>
+  WatchingFrame: Static<typeof WatchingFrame>
+  UnwatchedFrame: Static<typeof UnwatchedFrame>
+  PongFrame: Static<typeof PongFrame>
   ErrorFrame: Static<typeof ErrorFrame>
   PublishFrame: Static<typeof PublishFrame>
   SubscribeFrame: Static<typeof SubscribeFrame>
   UnsubscribeFrame: Static<typeof UnsubscribeFrame>
   WatchFrame: Static<typeof WatchFrame>
   UnwatchFrame: Static<typeof UnwatchFrame>
+  PingFrame: Static<typeof PingFrame>
 }
 
 /** An example of every named contract. */
@@ -209,12 +213,16 @@ export const EXAMPLES: Readonly<Examples> = {
   AckFrame: { type: 'ack', id: 'batch-1', ...receipt },
   SubscribedFrame: { type: 'subscribed', id: 'filter-1', cursor, recovered: true },
   SummaryFrame: { type: 'summary', summary },
+  WatchingFrame: { type: 'watching', id: 'watch-1', time_window: '1h' },
+  UnwatchedFrame: { type: 'unwatched', id: 'watch-2', time_window: '1h' },
+  PongFrame: { type: 'pong', id: 7 },
   ErrorFrame: { type: 'error', id: 'filter-1', code: 'invalid_cursor', detail: 'this is not a cursor that an answer of this service gave' },
   PublishFrame: { type: 'publish', id: 'batch-1', events },
   SubscribeFrame: { type: 'subscribe', id: 'filter-1', event_types: ['purchase'], user_ids: ['user-42'], after: earlierCursor },
   UnsubscribeFrame: { type: 'unsubscribe', id: 'filter-2' },
   WatchFrame: { type: 'watch', id: 'watch-1', time_window: '1h' },
-  UnwatchFrame: { type: 'unwatch', id: 'watch-2', time_window: '1h' }
+  UnwatchFrame: { type: 'unwatch', id: 'watch-2', time_window: '1h' },
+  PingFrame: { type: 'ping', id: 7 }
 }
 
 /** An example with a name and a line of explanation, as OpenAPI has them. */

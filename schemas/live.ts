@@ -18,7 +18,16 @@ export const FRAME_ERROR_CODES = [
 /** Why a stretch of events was not delivered. */
 export const GAP_REASONS = ['too_slow', 'not_retained', 'other_history'] as const
 
-const FrameId = Type.Optional(Type.String({ maxLength: 128, description: 'Chosen by the client, echoed in the answer.' }))
+/** Most characters of a frame's id that is a string. */
+export const FRAME_ID_MAX_LENGTH = 128
+
+const FrameId = Type.Optional(Type.Union(
+  [
+    Type.String({ maxLength: FRAME_ID_MAX_LENGTH }),
+    Type.Integer({ minimum: Number.MIN_SAFE_INTEGER, maximum: Number.MAX_SAFE_INTEGER })
+  ],
+  { description: 'Chosen by the client, echoed in the answer.' }
+))
 const recovered = Type.Optional(Type.Boolean({ description: 'Whether the stream goes on right behind the cursor that was given; absent when none was.' }))
 
 export const WelcomeFrame = Type.Object(
@@ -71,6 +80,21 @@ export const SummaryFrame = Type.Object(
   }
 )
 
+export const WatchingFrame = Type.Object(
+  { type: Type.Literal('watching'), id: FrameId, time_window: TimeWindowName },
+  { $id: 'WatchingFrame', title: 'WatchingFrame', description: 'The answer to `watch`; the first summary follows.' }
+)
+
+export const UnwatchedFrame = Type.Object(
+  { type: Type.Literal('unwatched'), id: FrameId, time_window: TimeWindowName },
+  { $id: 'UnwatchedFrame', title: 'UnwatchedFrame', description: 'The answer to `unwatch`; no summary of this window comes after it.' }
+)
+
+export const PongFrame = Type.Object(
+  { type: Type.Literal('pong'), id: FrameId },
+  { $id: 'PongFrame', title: 'PongFrame', description: 'The answer to `ping`.' }
+)
+
 export const ErrorFrame = Type.Object(
   { type: Type.Literal('error'), id: FrameId, code: StringEnum(FRAME_ERROR_CODES), detail: Type.String() },
   { $id: 'ErrorFrame', title: 'ErrorFrame', description: 'A client frame that could not be carried out.' }
@@ -113,8 +137,15 @@ export const UnwatchFrame = Type.Object(
   { $id: 'UnwatchFrame', title: 'UnwatchFrame', description: 'Ends `watch`.', additionalProperties: false }
 )
 
-export const SERVER_FRAMES = [WelcomeFrame, EventsFrame, GapFrame, AckFrame, SubscribedFrame, SummaryFrame, ErrorFrame] as const
-export const CLIENT_FRAMES = [PublishFrame, SubscribeFrame, UnsubscribeFrame, WatchFrame, UnwatchFrame] as const
+export const PingFrame = Type.Object(
+  { type: Type.Literal('ping'), id: FrameId },
+  { $id: 'PingFrame', title: 'PingFrame', description: 'Asks for a `pong`; any key may.', additionalProperties: false }
+)
+
+export const SERVER_FRAMES = [
+  WelcomeFrame, EventsFrame, GapFrame, AckFrame, SubscribedFrame, SummaryFrame, WatchingFrame, UnwatchedFrame, PongFrame, ErrorFrame
+] as const
+export const CLIENT_FRAMES = [PublishFrame, SubscribeFrame, UnsubscribeFrame, WatchFrame, UnwatchFrame, PingFrame] as const
 
 export const ServerFrame = Type.Unsafe<Static<(typeof SERVER_FRAMES)[number]>>(
   { $id: 'ServerFrame', title: 'ServerFrame', oneOf: SERVER_FRAMES.map((frame) => ({ $ref: `${frame.$id}#` })) }

@@ -4,19 +4,19 @@
  */
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
 import {
-  Event, PublishFrame, SubscribeFrame as SubscribeSchema, UnsubscribeFrame as UnsubscribeSchema, UnwatchFrame as UnwatchSchema,
-  WatchFrame as WatchSchema, type ClientFrame
+  Event, FRAME_ID_MAX_LENGTH, PingFrame as PingSchema, PublishFrame, SubscribeFrame as SubscribeSchema, UnsubscribeFrame as UnsubscribeSchema,
+  UnwatchFrame as UnwatchSchema, WatchFrame as WatchSchema, type ClientFrame
 } from '../../schemas/index.ts'
 import { isUserId } from '../ingest/event-validator.ts'
 import { JsonError, byteOrderMark, members, skipValue, skipWhitespace, type Member } from '../ingest/json.ts'
 import { parseJson } from '../ingest/json-value.ts'
 import { syntaxProblem } from '../ingest/syntax-problem.ts'
-import { FrameError, asFrameError } from './frame-error.ts'
+import { FrameError, asFrameError, type FrameId } from './frame-error.ts'
 
 /** Events to take: one event or an array of them, as JSON. */
 export interface Publish {
   type: 'publish'
-  id?: string
+  id?: FrameId
   body: Buffer
 }
 
@@ -43,10 +43,9 @@ const UNKNOWN = ''
 
 const ajv = new Ajv({ formats: { 'user-id': isUserId } })
 const VALIDATORS = new Map<string, ValidateFunction>(
-  [SubscribeSchema, UnsubscribeSchema, WatchSchema, UnwatchSchema].map((schema) => [schema.properties.type.const, ajv.compile(schema)])
+  [SubscribeSchema, UnsubscribeSchema, WatchSchema, UnwatchSchema, PingSchema].map((schema) => [schema.properties.type.const, ajv.compile(schema)])
 )
 const KNOWN_TYPES = [PublishFrame.properties.type.const, ...VALIDATORS.keys()].join(', ')
-const ID_MAX_LENGTH = PublishFrame.properties.id.maxLength!
 
 /**
  * Reads one frame, which is valid UTF-8. An array, an object that has fields of an event and no `type`, and one that has only
@@ -70,14 +69,13 @@ function expectEnd(bytes: Buffer, at: number): void {
   if (end < bytes.length) throw new JsonError(end)
 }
 
-/** Where the members of a frame lie, by their names. */
-function * locate(bytes: Buffer, start: number): Generator<void, Map<string, Member>> {
-  const found = new Map<string, Member>()
+/** Finds where the members of a frame lie, by their names; those before a mistake, too. */
+function * locate(bytes: Buffer, start: number, found: Map<string, Member>): Generator<void, void> {
   const work = members(bytes, start, bytes.length)
   for (let step = work.next(); ; step = work.next()) {
     if (step.done === true) {
       expectEnd(bytes, step.value)
-      return found
+      return
     }
     const member = step.value
     if (member === undefined) {
@@ -90,12 +88,18 @@ function * locate(bytes: Buffer, start: number): Generator<void, Map<string, Mem
 }
 
 function * readObject(bytes: Buffer, start: number): Generator<void, ClientRequest> {
-  const found = yield * locate(bytes, start)
+  const found = new Map<string, Member>()
+  try {
+    yield * locate(bytes, start, found)
+  } catch (error) {
+    if (!(error instanceof JsonError)) throw error
+    throw asFrameError(yield * syntaxProblem(bytes, error), idAt(bytes, found.get('id')))
+  }
   const type = found.get('type')
   if (type === undefined) {
     for (const key of found.keys()) if (EVENT_FIELDS.has(key)) return { type: 'publish', body: bytes }
     if (found.size === 1 && found.has('events')) return { type: 'publish', body: bytes }
-    throw new FrameError('invalid_frame', 'a frame has a `type`, and an event its own fields')
+    throw new FrameError('invalid_frame', 'a frame has a `type`, and an event its own fields', idAt(bytes, found.get('id')))
   }
   const id = readId(bytes, found.get('id'))
   const name = type.valueEnd - type.valueStart <= KEY_MAX_BYTES ? valueAt(bytes, type) : undefined
@@ -108,7 +112,7 @@ function * readObject(bytes: Buffer, start: number): Generator<void, ClientReque
   return frame as ClientRequest
 }
 
-function readPublish(bytes: Buffer, members: Map<string, Member>, id: string | undefined): Publish {
+function readPublish(bytes: Buffer, members: Map<string, Member>, id: FrameId | undefined): Publish {
   for (const key of members.keys()) {
     if (!PUBLISH_FIELDS.has(key)) throw new FrameError('invalid_frame', 'a `publish` frame has only `type`, `id` and `events`', id)
   }
@@ -120,11 +124,19 @@ function readPublish(bytes: Buffer, members: Map<string, Member>, id: string | u
 }
 
 /** The id of a frame, if it has one that can be echoed. */
-function readId(bytes: Buffer, member: Member | undefined): string | undefined {
+function readId(bytes: Buffer, member: Member | undefined): FrameId | undefined {
   if (member === undefined) return undefined
-  const id = member.valueEnd - member.valueStart <= ID_MAX_LENGTH * 12 + 2 ? valueAt(bytes, member) : undefined
-  if (typeof id === 'string' && [...id].length <= ID_MAX_LENGTH) return id
-  throw new FrameError('invalid_frame', `\`id\` must be a string of at most ${ID_MAX_LENGTH} characters`)
+  const id = idAt(bytes, member)
+  if (id !== undefined) return id
+  throw new FrameError('invalid_frame', `\`id\` must be a string of at most ${FRAME_ID_MAX_LENGTH} characters or an integer within 2^53`)
+}
+
+/** The id that a value is, if it can be echoed. */
+function idAt(bytes: Buffer, member: Member | undefined): FrameId | undefined {
+  if (member === undefined) return undefined
+  const id = member.valueEnd - member.valueStart <= FRAME_ID_MAX_LENGTH * 12 + 2 ? valueAt(bytes, member) : undefined
+  if (typeof id === 'string' && [...id].length <= FRAME_ID_MAX_LENGTH) return id
+  return Number.isSafeInteger(id) ? id as number : undefined
 }
 
 function valueAt(bytes: Buffer, { valueStart, valueEnd }: Member): unknown {

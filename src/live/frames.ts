@@ -1,8 +1,8 @@
 /** The server's frames on a WebSocket, as bytes. Events are the very bytes that the log keeps. */
-import type { Receipt, ServerFrame, Summary } from '../../schemas/index.ts'
+import type { Receipt, ServerFrame, Summary, TimeWindow } from '../../schemas/index.ts'
 import type { Page } from '../backends/backend.ts'
 import type { Encoding, Gap } from './encoding.ts'
-import type { FrameError } from './frame-error.ts'
+import type { FrameError, FrameId } from './frame-error.ts'
 import type { Location } from '../backends/backend.ts'
 
 function encode(frame: ServerFrame): Buffer {
@@ -32,18 +32,28 @@ export function welcomeFrame({ cursor, recovered }: Location, heartbeatSeconds: 
 }
 
 /** The answer to `subscribe` and `unsubscribe`. */
-export function subscribedFrame(id: string | undefined, { cursor, recovered }: Location): Buffer {
+export function subscribedFrame(id: FrameId | undefined, { cursor, recovered }: Location): Buffer {
   return encode({ type: 'subscribed', id, cursor, recovered })
 }
 
 /** The answer to `publish`. */
-export function ackFrame(id: string | undefined, receipt: Receipt): Buffer {
+export function ackFrame(id: FrameId | undefined, receipt: Receipt): Buffer {
   return encode({ type: 'ack', id, ...receipt })
 }
 
 /** A summary, for all who watch its window. */
 export function summaryFrame(summary: Summary): Buffer {
   return encode({ type: 'summary', summary })
+}
+
+/** The answer to `watch` and `unwatch`. */
+export function watchFrame(type: 'watching' | 'unwatched', id: FrameId | undefined, window: TimeWindow): Buffer {
+  return encode({ type, id, time_window: window })
+}
+
+/** The answer to `ping`. */
+export function pongFrame(id: FrameId | undefined): Buffer {
+  return encode({ type: 'pong', id })
 }
 
 /** The answer to a frame that could not be carried out. */

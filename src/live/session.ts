@@ -3,7 +3,7 @@
  * of the frames they answer; publishes run side by side, a few of them, and beyond that the client's own socket is
  * paused, so that nothing piles up here.
  */
-import type { SubscribeFrame, UnsubscribeFrame } from '../../schemas/index.ts'
+import type { SubscribeFrame, UnsubscribeFrame, UnwatchFrame, WatchFrame } from '../../schemas/index.ts'
 import type { Static } from '@sinclair/typebox'
 import type { EventStore, Filter, Location } from '../backends/backend.ts'
 import type { Ingest } from '../ingest/ingest.ts'
@@ -12,8 +12,8 @@ import { readClientFrame, type ClientRequest, type Publish } from './client-fram
 import { CloseCode, type Connection } from './connection.ts'
 import type { Feed } from './feed.ts'
 import { makeFilter } from './filter.ts'
-import { FrameError, asFrameError } from './frame-error.ts'
-import { ackFrame, errorFrame, socketEncoding, subscribedFrame, welcomeFrame } from './frames.ts'
+import { FrameError, asFrameError, type FrameId } from './frame-error.ts'
+import { ackFrame, errorFrame, pongFrame, socketEncoding, subscribedFrame, watchFrame, welcomeFrame } from './frames.ts'
 import { Liveness, type LivenessTimes } from './liveness.ts'
 import { Outbox } from './outbox.ts'
 import { Subscriber } from './subscriber.ts'
@@ -23,8 +23,9 @@ import { Watcher } from './watcher.ts'
 /** Most frames of a client under way: being carried out, or answered and the answer not yet taken. */
 const MAX_UNDER_WAY = 8
 
-/** Bad frames in a row that a client may send. */
+/** So many bad frames within so many milliseconds end the connection. */
 const MAX_BAD_FRAMES = 3
+const BAD_FRAMES_TIME = 10_000
 
 /** What all sessions share. */
 export interface SessionContext {
@@ -73,7 +74,8 @@ export class Session {
   #publishBytes = 0
   /** Frames that are being read: one, but that the read of what it publishes begins before its own has ended. */
   #reading = 0
-  #badFrames = 0
+  /** When the latest bad frames came, oldest first. */
+  readonly #badFrames: number[] = []
   #isAsking = false
   #isPaused = false
   #isRefusing = false
@@ -211,10 +213,7 @@ export class Session {
     const size = body.length
     this.#publishBytes += size
     this.#read((done) => this.#ingest(body, 'json', { onRead: done }).then(
-      (receipt) => () => {
-        this.#badFrames = 0
-        this.#answer(ackFrame(id, receipt))
-      },
+      (receipt) => () => this.#answer(ackFrame(id, receipt)),
       (error) => () => this.#refuse(this.#describe(error, id))
     ).then((run) => {
       done()
@@ -228,12 +227,12 @@ export class Session {
   #carryOut(request: Exclude<ClientRequest, Publish>): void | Promise<void> {
     if (this.#isClosed || this.#isRefusing) return
     try {
+      if (request.type === 'ping') return this.#answer(pongFrame(request.id))
       if (!this.#canRead) throw new FrameError('forbidden', 'this needs a read key', request.id)
       if (request.type === 'subscribe') return this.#subscribe(request)
       if (request.type === 'unsubscribe') this.#unsubscribe(request)
-      else if (request.type === 'watch') this.#watcher.watch(request.time_window)
-      else this.#watcher.unwatch(request.time_window)
-      this.#badFrames = 0
+      else if (request.type === 'watch') this.#watch(request)
+      else this.#unwatch(request)
     } catch (error) {
       this.#refuse(this.#describe(error, request.id))
     }
@@ -247,7 +246,6 @@ export class Session {
       const from = location ?? { cursor: this.#subscriber.cursor }
       this.#answer(subscribedFrame(id, from))
       this.#subscriber.subscribe(makeFilter(types, users), from)
-      this.#badFrames = 0
     } catch (error) {
       this.#refuse(this.#describe(error, id))
     }
@@ -258,16 +256,29 @@ export class Session {
     this.#answer(subscribedFrame(id, { cursor: this.#subscriber.cursor }))
   }
 
-  #describe(error: unknown, id: string | undefined): FrameError {
+  #watch({ id, time_window: window }: Static<typeof WatchFrame>): void {
+    this.#answer(watchFrame('watching', id, window))
+    this.#watcher.watch(window)
+  }
+
+  #unwatch({ id, time_window: window }: Static<typeof UnwatchFrame>): void {
+    this.#watcher.unwatch(window)
+    this.#answer(watchFrame('unwatched', id, window))
+  }
+
+  #describe(error: unknown, id: FrameId | undefined): FrameError {
     const described = asFrameError(error, id)
     if (described.code === 'internal_error') this.#context.feed.onError(error)
     return described
   }
 
   #refuse(error: FrameError): void {
-    this.#badFrames = error.isBadFrame ? this.#badFrames + 1 : 0
     this.#answer(errorFrame(error))
-    if (this.#badFrames >= MAX_BAD_FRAMES) this.stop(CloseCode.Policy, `${MAX_BAD_FRAMES} bad frames in a row`)
+    if (!error.isBadFrame) return
+    const now = this.#context.feed.now()
+    const latest = this.#badFrames
+    if (latest.push(now) < MAX_BAD_FRAMES) return
+    if (now - latest.shift()! < BAD_FRAMES_TIME) this.stop(CloseCode.Policy, `${MAX_BAD_FRAMES} bad frames within ten seconds`)
   }
 
   #answer(bytes: Buffer): void {

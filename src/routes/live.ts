@@ -30,13 +30,13 @@ const schema = {
   tags: ['live'],
   summary: 'Open a live connection',
   description: 'A WebSocket with JSON text frames, described in `/asyncapi.json`; a plain request is answered with 426. ' +
-    'Follows the events behind `after`, or from now on, and takes `publish`, `subscribe` and `watch` frames.',
+    'Follows the events after `after`, or from now on, and takes `publish`, `subscribe` and `watch` frames.',
   querystring: LiveQuery,
   response: {
     ...GUARDED_PROBLEMS,
     101: { description: 'The connection speaks WebSocket from here on.', type: 'null' },
     400: problem('The query is not valid.'),
-    426: problem('The request is no WebSocket handshake.'),
+    426: problem('The request is no WebSocket handshake, or of another version than 13.'),
     503: problem('No more subscribers can be served, or the service is stopping.')
   }
 }
@@ -86,6 +86,33 @@ class SocketConnection implements Connection {
 
 const TEXT = { binary: false }
 
+/** Sixteen bytes in base64. */
+const HANDSHAKE_KEY = /^[+/0-9A-Za-z]{22}==$/
+
+/** A token (RFC 9110 section 5.6.2). */
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+
+/**
+ * Passes a handshake as RFC 6455 section 4.2.1 wants it. Version 8, which browsers once spoke, sends its origin under another
+ * name, past all checks.
+ * @throws ProblemError bad_request, upgrade_required
+ */
+function checkHandshake({ headers }: FastifyRequest): void {
+  const { 'sec-websocket-key': key, 'sec-websocket-version': version, 'sec-websocket-protocol': protocols } = headers
+  if (version !== '13') {
+    throw new ProblemError('upgrade_required', 'the WebSocket version must be 13', {
+      'sec-websocket-version': '13', upgrade: 'websocket', connection: 'upgrade'
+    })
+  }
+  if (key === undefined || !HANDSHAKE_KEY.test(key)) {
+    throw new ProblemError('bad_request', '`Sec-WebSocket-Key` must be 16 bytes in base64')
+  }
+  const names = protocols?.split(',').map((name) => name.trim()) ?? []
+  if (new Set(names).size < names.length || !names.every((name) => TOKEN.test(name))) {
+    throw new ProblemError('bad_request', '`Sec-WebSocket-Protocol` must be a list of different tokens')
+  }
+}
+
 const live: FastifyPluginAsyncTypebox = async (app) => {
   app.decorateRequest('location', null)
 
@@ -134,7 +161,10 @@ const live: FastifyPluginAsyncTypebox = async (app) => {
     config: { upgrades: true },
 
     onRequest: (request, _reply, done) => {
-      if (request.ws) app.checkOrigin(request)
+      if (request.ws) {
+        app.checkOrigin(request)
+        checkHandshake(request)
+      }
       done()
     },
 

@@ -28,6 +28,8 @@ t.test('events to publish keep their very bytes', async (t) => {
   t.match(read(`{"\\u0074ype":"pub\\u006cish","event\\u0073":${events}}`), { body: events }, 'names with escapes')
   t.match(read(`{"type":"publish","events":[1],"events":${events}}`), { body: events }, 'of a repeated field the last')
   t.match(read(`{"type":"watch","type":"publish","events":${events}}`), { body: events })
+  for (const id of [0, -7, 9007199254740991]) t.match(read(`{"type":"ping","id":${id}}`), { type: 'ping', id })
+  for (const text of [events, EVENT, '{"type":"ping"}']) t.same(read(`\ufeff${text}`).type, read(text).type, 'after a byte order mark')
   t.match(read(`  ${events}`), { type: 'publish', body: `  ${events}`, id: undefined }, 'a bare array')
   t.match(read(EVENT), { type: 'publish', body: EVENT, id: undefined }, 'a bare event')
   t.match(read('{"nope":1,"properties":{"type":"publish"}}'), { type: 'publish' }, 'whatever has a field of an event is one')
@@ -65,7 +67,9 @@ t.test('what is refused, and why', async (t) => {
     ['{"type":"publish","id":"1","events":{}}', 'invalid_frame', /`events`/],
     ['{"type":"publish","id":"1","events":[],"validate_only":true}', 'invalid_frame', /only/],
     [`{"type":"publish","id":"1","events":[],"${'x'.repeat(100)}":1}`, 'invalid_frame', /only/],
-    ['{"type":"publish","id":1,"events":[]}', 'invalid_frame', /`id`/],
+    ...['true', '1.5', '9007199254740992', '{}'].map((id): [string, string, RegExp] => [`{"type":"publish","id":${id},"events":[]}`, 'invalid_frame', /`id`/]),
+    ['{"id":"1"}', 'invalid_frame', /`type`/],
+    ['{"id":"1","type":"subscribe",}', 'invalid_json', /column 30/],
     [`{"type":"publish","id":"${'x'.repeat(129)}","events":[]}`, 'invalid_frame', /`id`/],
     [`{"type":"publish","id":"${'x'.repeat(100_000)}","events":[]}`, 'invalid_frame', /`id`/],
     ['{"type":"subscribe","id":"1","nope":1}', 'invalid_frame', /additional/],

@@ -140,7 +140,7 @@ t.test('a summary that comes while others are appended: frames end where it was 
   await rig.send(rig.events(3))
   release!() // and known before any of the five is read
   await settle()
-  t.same(peer.frames.map((each) => each.type === 'events' ? each.events.length : each.type), ['welcome', 2, 'summary', 3])
+  t.same(peer.frames.map((each) => each.type === 'events' ? each.events.length : each.type), ['welcome', 'watching', 2, 'summary', 3])
 })
 
 t.test('one who lags behind is told after a while all the same', async (t) => {

@@ -63,13 +63,13 @@ t.test('the client frames that are shown are understood, and the answers are as 
   const socket = new WebSocket(`ws://127.0.0.1:${port}/ws/events?user_id=nobody`)
   t.teardown(() => socket.terminate())
 
-  const frames: { type: string, id?: string, accepted?: number }[] = []
+  const frames: { type: string, id?: string | number, accepted?: number }[] = []
   socket.on('message', (data) => frames.push(JSON.parse(String(data))))
   async function receive(type: string) {
     while (frames.every((frame) => frame.type !== type)) await once(socket, 'message')
     return frames.find((frame) => frame.type === type)!
   }
-  async function exchange(sent: { type: string, id?: string }, answer: string) {
+  async function exchange(sent: { type: string, id?: string | number }, answer: string) {
     frames.length = 0
     socket.send(JSON.stringify(sent))
     const received = await receive(answer)
@@ -82,8 +82,10 @@ t.test('the client frames that are shown are understood, and the answers are as 
   t.match(await exchange(EXAMPLES.PublishFrame, 'ack'), { accepted: 4, duplicates: 0 })
   await exchange(EXAMPLES.SubscribeFrame, 'subscribed')
   t.match(frames, [{ type: 'subscribed', recovered: false }], 'the example\'s cursor is of another history')
-  await exchange(EXAMPLES.WatchFrame, 'summary')
-  socket.send(JSON.stringify(EXAMPLES.UnwatchFrame))
+  await exchange(EXAMPLES.WatchFrame, 'watching')
+  await receive('summary')
+  await exchange(EXAMPLES.UnwatchFrame, 'unwatched')
+  await exchange(EXAMPLES.PingFrame, 'pong')
   await exchange(EXAMPLES.UnsubscribeFrame, 'subscribed')
   await exchange({ type: 'subscribe', id: 'x', after: '?' } as typeof EXAMPLES.SubscribeFrame, 'error')
 })

@@ -1,6 +1,7 @@
 import t from 'tap'
 import type { FastifyInstance } from 'fastify'
 import type { Summary } from '../../schemas/index.ts'
+import { PROBLEMS, type ProblemCode } from '../../src/errors.ts'
 import type { Connection } from '../../src/live/connection.ts'
 import { anEvent, checkProblem, post, startServer } from '../harness.ts'
 import { LiveClient, Refusal } from '../live/clients.ts'
@@ -60,9 +61,13 @@ t.test('a conversation', async (t) => {
   client.send(JSON.stringify([other, anEvent()]))
   t.match(await client.next('ack'), { accepted: 1, duplicates: 1 })
 
-  client.send({ type: 'watch', time_window: '24h' })
+  client.send({ type: 'watch', id: 1, time_window: '24h' })
+  t.same(await client.next('watching'), { type: 'watching', id: 1, time_window: '24h' })
   const { summary } = await client.next('summary')
   t.same({ ...summary as Summary, to: '' }, { ...(await app.inject('/analytics/summary')).json(), to: '' })
+
+  client.send({ type: 'unwatch', time_window: '24h' })
+  t.same(await client.next('unwatched'), { type: 'unwatched', time_window: '24h' })
 
   client.send({ type: 'subscribe', id: 's', event_types: ['signup'], user_ids: ['eve'], after: 'earliest' })
   t.match(await client.next('subscribed'), { id: 's', recovered: true, cursor: (await app.store.locate('earliest')).cursor })
@@ -103,7 +108,6 @@ t.test('refused before the upgrade, with a problem', async (t) => {
     ['?subscribe=maybe', 400, 'invalid_query'],
     ['?subscribe=false&after=earliest', 400, 'invalid_query'],
     ['?subscribe=false&event_type=click', 400, 'invalid_query'],
-    ['?after=', 400, 'invalid_query'],
     ['?after=x', 400, 'invalid_cursor'],
     ['?after=__proto__', 400, 'invalid_cursor'],
     ['/more', 404, 'not_found'],
@@ -138,11 +142,23 @@ t.test('a plain request is told to upgrade', async (t) => {
 
 t.test('a handshake that is none', async (t) => {
   const { app, port } = await startServer(t)
-  const mistakes: Record<string, string>[] = [{ 'sec-websocket-key': 'x' }, { 'sec-websocket-version': '7' }, { 'sec-websocket-protocol': 'a, a' }]
-  for (const wrong of mistakes) {
+  const { 'sec-websocket-key': _key, ...keyless } = HANDSHAKE
+  const { 'sec-websocket-version': _version, ...versionless } = HANDSHAKE
+  const mistakes: [Record<string, string>, ProblemCode][] = [
+    [keyless, 'bad_request'],
+    [{ ...HANDSHAKE, 'sec-websocket-key': 'x' }, 'bad_request'],
+    [versionless, 'upgrade_required'],
+    ...['7', '8', '12', '13, 13', 'x'].map((version): [Record<string, string>, ProblemCode] => [{ ...HANDSHAKE, 'sec-websocket-version': version }, 'upgrade_required']),
+    ...['a, a', 'a b', ',', ''].map((protocols): [Record<string, string>, ProblemCode] => [{ ...HANDSHAKE, 'sec-websocket-protocol': protocols }, 'bad_request'])
+  ]
+  for (const [headers, code] of mistakes) {
     const raw = new RawClient(t, port)
-    await raw.send(request('GET /ws/events', { ...HANDSHAKE, ...wrong }))
-    t.equal((await raw.answer())?.status, 400, JSON.stringify(wrong))
+    await raw.send(request('GET /ws/events', headers))
+    const answer = (await raw.answer())!
+    t.equal(answer.status, PROBLEMS[code].status, JSON.stringify(headers))
+    t.match(answer.headers, { 'content-type': /^application\/problem\+json/, 'x-request-id': /./ })
+    t.equal(JSON.parse(answer.body).code, code)
+    if (code === 'upgrade_required') t.match(answer.headers, { 'sec-websocket-version': '13', upgrade: 'websocket' })
   }
   t.equal(app.live.subscribers, 0)
   t.equal((await app.inject('/health')).statusCode, 200)
@@ -179,6 +195,8 @@ t.test('keys', async (t) => {
   const writer = await LiveClient.open(t, port, '?subscribe=false', bearer('writer'))
   writer.send({ type: 'subscribe', id: 's' })
   t.match(await writer.next('error'), { id: 's', code: 'forbidden' })
+  writer.send({ type: 'ping', id: 7 })
+  t.same(await writer.next('pong'), { type: 'pong', id: 7 }, 'any key may ping')
   writer.send({ type: 'publish', id: 'p', events: [anEvent()] })
   t.match(await writer.next('ack'), { id: 'p', accepted: 1 })
   t.equal((await reader.eventIds(1)).length, 1)

@@ -37,7 +37,11 @@ export class Extract {
     const headLength = Buffer.byteLength(head)
     const tailLength = Buffer.byteLength(tail)
     if (headLength > MARGIN || tailLength > MARGIN) {
-      const whole = Buffer.concat([Buffer.from(head), this.bytes.subarray(0, length), Buffer.from(tail)])
+      const size = headLength + length + tailLength
+      const whole = size < WORTH_FREEING ? Buffer.allocUnsafe(size) : Buffer.allocUnsafeSlow(size) // never of a pool that others use
+      whole.write(head)
+      this.bytes.copy(whole, headLength, 0, length)
+      whole.write(tail, headLength + length)
       this.release()
       return whole
     }
