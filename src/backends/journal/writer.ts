@@ -223,7 +223,7 @@ function refusal(error: unknown, directory: string): string {
 }
 
 /** Linux names each run of the system; elsewhere every unclean end counts as one of the system. */
-function readBoot(): string | undefined {
+export function readBoot(): string | undefined {
   try {
     return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()
   } catch {
