@@ -6,6 +6,12 @@ import { RefusedError } from './backends/backend.ts'
 import { createLogger, standardOutput } from './logger.ts'
 import { helpText, loadSettings, SettingsError, type Settings } from './settings.ts'
 
+/**
+ * Connections that may wait to be accepted, as far as the system allows. With Node's 511, a peer that opened a thousand at
+ * once made others wait for seconds, until their system asked again.
+ */
+const BACKLOG = 4096
+
 /** Says what is wrong and ends the process, before anything has begun. */
 function fail(message: string): never {
   process.stderr.write(`${message}\n`)
@@ -57,7 +63,7 @@ closeWithGrace({ delay: settings.SHUTDOWN_TIMEOUT * 1000, logger }, async ({ sig
 })
 
 try {
-  await app.listen({ port: settings.PORT, host: settings.HOST })
+  await app.listen({ port: settings.PORT, host: settings.HOST, backlog: BACKLOG })
 } catch (error) {
   fail(describeListenError(error as NodeJS.ErrnoException, settings))
 }
