@@ -70,6 +70,8 @@ static int (*real_fsync)(int);
 static int (*real_fdatasync)(int);
 static int (*real_close)(int);
 static int (*real_unlink)(const char *);
+static int (*real_remove)(const char *);
+static int (*real_unlinkat)(int, const char *, int);
 static int (*real_rename)(const char *, const char *);
 static int (*real_mkdir)(const char *, mode_t);
 static ssize_t (*real_sendfile)(int, int, off_t *, size_t);
@@ -92,6 +94,8 @@ static void prepare(void) {
   real_fdatasync = dlsym(RTLD_NEXT, "fdatasync");
   real_close = dlsym(RTLD_NEXT, "close");
   real_unlink = dlsym(RTLD_NEXT, "unlink");
+  real_remove = dlsym(RTLD_NEXT, "remove");
+  real_unlinkat = dlsym(RTLD_NEXT, "unlinkat");
   real_rename = dlsym(RTLD_NEXT, "rename");
   real_mkdir = dlsym(RTLD_NEXT, "mkdir");
   real_sendfile = dlsym(RTLD_NEXT, "sendfile64");
@@ -327,9 +331,7 @@ int fdatasync(int file) {
   return sync_file(file, real_fdatasync);
 }
 
-int unlink(const char *path) {
-  prepare();
-  if (!is_inside(path)) return real_unlink(path);
+static int unlink_file(const char *path) {
   pthread_mutex_lock(&mutex);
   int result = real_unlink(path);
   int error = errno;
@@ -337,6 +339,36 @@ int unlink(const char *path) {
   pthread_mutex_unlock(&mutex);
   errno = error;
   return result;
+}
+
+int unlink(const char *path) {
+  prepare();
+  return is_inside(path) ? unlink_file(path) : real_unlink(path);
+}
+
+/* As the C++ library deletes files: by a full path, or by a name in an opened folder. */
+
+int remove(const char *path) {
+  prepare();
+  struct stat status;
+  return is_inside(path) && lstat(path, &status) == 0 && !S_ISDIR(status.st_mode) ? unlink_file(path) : real_remove(path);
+}
+
+int unlinkat(int parent, const char *name, int flags) {
+  prepare();
+  if ((flags & AT_REMOVEDIR) || log_file < 0 || (parent == AT_FDCWD && name[0] != '/')) return real_unlinkat(parent, name, flags);
+  char path[8192];
+  size_t length = 0;
+  if (name[0] != '/') {
+    char link[64];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", parent);
+    ssize_t got = readlink(link, path, sizeof path / 2);
+    if (got < 0) return real_unlinkat(parent, name, flags);
+    length = got;
+    path[length++] = '/';
+  }
+  snprintf(path + length, sizeof path - length, "%s", name);
+  return is_inside(path) ? unlink_file(path) : real_unlinkat(parent, name, flags);
 }
 
 int rename(const char *from, const char *to) {

@@ -121,7 +121,7 @@ class PowerLossRun {
     this.#library = compilePreload('disk', folder)
     this.#machine = new ProcessClock(makeFolder(folder, 'machine'))
     this.#afterwards = new ProcessClock(makeFolder(folder, 'afterwards'), 1_000_000)
-    this.#checker = fork(join(import.meta.dirname, 'state-check.ts'), { env: { ...process.env, ...this.#afterwards.env } })
+    this.#checker = fork(join(import.meta.dirname, 'state-check.ts'), { env: { ...process.env, ...this.#afterwards.env }, serialization: 'advanced' })
   }
 
   async close(): Promise<void> {
