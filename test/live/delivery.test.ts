@@ -25,7 +25,7 @@ function countReads() {
   return counter
 }
 
-t.test('a stalled reader with 100,000 events going by: two frames in its socket, no gap, and then everything', async (t) => {
+t.test('a stalled reader with 100,000 events going by: two frames in its socket, no gap, and then everything [LIVE-4]', async (t) => {
   const rig = createRig()
   const [stalled, neighbour] = openMany(rig, 2)
   await settle()

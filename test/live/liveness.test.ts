@@ -38,7 +38,7 @@ t.test('a peer that answers is asked every 25 s and lives', async (t) => {
   t.equal(peer.pings, 11)
 })
 
-t.test('a peer that stays silent is given up 8 s later', async (t) => {
+t.test('a peer that stays silent is given up 8 s later [LIVE-5]', async (t) => {
   const { peer, pass } = watchOver()
   t.equal(pass(100_000), 33_000)
   t.equal(peer.pings, 1)

@@ -100,7 +100,7 @@ t.test('by query: filters, a place, no subscription', async (t) => {
   t.same(producer.frames.map(({ type }) => type), ['welcome', 'ack', 'subscribed'], 'no events')
 })
 
-t.test('refused before the upgrade, with a problem', async (t) => {
+t.test('refused before the upgrade, with a problem [LIVE-6]', async (t) => {
   const { app, port } = await startServer(t)
   const cases: [string, number, string][] = [
     ['?nope=1', 400, 'invalid_query'],
