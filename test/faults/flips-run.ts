@@ -13,6 +13,9 @@ import { append, inspectJournal, type Inspection } from './inspection.ts'
 /** Milliseconds after which a start is taken for one that never ends. */
 const PATIENCE = 60_000
 
+/** Starts that are under way at a time: each waits for its disk and its thread most of the time. */
+const STARTS = 4
+
 /** How the JSON of an event begins, and how long its id is. */
 const TEXT_START = Buffer.from('{"event_id":"')
 const ID_LENGTH = 36
@@ -63,15 +66,21 @@ export async function runFlips({ flips, seed, rows, folder, progress }: FlipOpti
   const names = [...original.files.keys()]
   const result: FlipResult = { byFile: new Map(names.map((name) => [name, newTally()])), failures: [] }
   const random = seededRandom(seed)
-  for (let i = 0; i < flips; i++) {
-    const name = drawFile(random, original.files, i)
-    const bit = Math.floor(random() * 8 * original.files.get(name)!.length)
-    const state = join(folder, `flip-${i}`)
-    const mistake = await flip(original, name, bit, state, result.byFile.get(name)!)
-    if (mistake !== undefined) result.failures.push(`${name}, bit ${bit % 8} of byte ${Math.floor(bit / 8)}: ${mistake}`)
-    rmSync(state, { recursive: true })
-    if ((i + 1) % 500 === 0) progress?.(i + 1, result.failures)
+  let begun = 0
+  let done = 0
+  const flipOn = async (): Promise<void> => {
+    while (begun < flips) {
+      const i = begun++
+      const name = drawFile(random, original.files, i)
+      const bit = Math.floor(random() * 8 * original.files.get(name)!.length)
+      const state = join(folder, `flip-${i}`)
+      const mistake = await flip(original, name, bit, state, result.byFile.get(name)!)
+      if (mistake !== undefined) result.failures.push(`${name}, bit ${bit % 8} of byte ${Math.floor(bit / 8)}: ${mistake}`)
+      rmSync(state, { recursive: true })
+      if (++done % 500 === 0) progress?.(done, result.failures)
+    }
   }
+  await Promise.all(Array.from({ length: STARTS }, flipOn))
   return result
 }
 

@@ -18,17 +18,21 @@ if (obstacle !== undefined) {
 
 const folder = mkdtempSync(join(tmpdir(), 'power-loss-'))
 const started = performance.now()
+let told = 0
 const result = await runPowerLosses({
   cuts,
   seed,
   folder,
-  progress: (done, failures) => process.stderr.write(`${done} cuts, ${failures.length} failures, ${Math.round((performance.now() - started) / 1000)} s\n`)
+  progress: (done, failures) => {
+    for (const failure of failures.slice(told)) process.stderr.write(`- ${failure}\n`)
+    told = failures.length
+    process.stderr.write(`${done} cuts, ${told} failures, ${Math.round((performance.now() - started) / 1000)} s\n`)
+  }
 })
 const { starts, failedStarts, records, failedSyncs, failures } = result
 process.stdout.write(`${starts} starts of the service (${failedStarts} refused because the disk failed just then), ${records} records, ${failedSyncs} failed syncs\n`)
 process.stdout.write(table('what was not synced was', TITLES, result.byKind))
 process.stdout.write(table('when', TITLES, result.bySituation))
 process.stdout.write(`seed ${seed}, ${failures.length} failures\n`)
-for (const failure of failures) process.stdout.write(`- ${failure}\n`)
 if (failures.length === 0) rmSync(folder, { recursive: true, force: true })
 else process.exitCode = 1
