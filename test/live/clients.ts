@@ -168,7 +168,7 @@ export class StreamClient {
 
   static async open(t: Pick<Test, 'teardown'> | undefined, port: number, query = '', headers: Record<string, string> = {}): Promise<StreamClient> {
     const response = await new Promise<IncomingMessage>((resolve, reject) => {
-      get({ host: '127.0.0.1', port, path: `/events/stream${query}`, headers, agent: false }, resolve).on('error', reject)
+      get({ host: '127.0.0.1', port, path: `/events/stream${query}`, headers: { 'user-agent': 'test', ...headers }, agent: false }, resolve).on('error', reject)
     })
     t?.teardown(() => response.destroy())
     return new StreamClient(response)

@@ -60,9 +60,14 @@ class List {
     return place
   }
 
+  /** The cursor before the oldest retained event. */
+  get tail(): string {
+    return (this.#app.store as MemoryStore).tail
+  }
+
   /** How many events of the list are no longer retained. */
   get forgotten(): number {
-    return this.#places.get((this.#app.store as MemoryStore).tail) ?? 0
+    return this.#places.get(this.tail) ?? 0
   }
 
   /** The ids between two places that somebody wishes for. */
@@ -107,8 +112,9 @@ class Reader {
     if (transport === 'ws') {
       this.#live = await LiveClient.open(undefined, this.#port, `?${query}${asked === undefined ? '' : `&after=${asked}`}`)
     } else {
-      const useHeader = asked !== undefined && asked !== 'earliest'
-      this.#stream = await StreamClient.open(undefined, this.#port, `?${query}${asked === 'earliest' ? '&after=earliest' : ''}`, useHeader ? { 'last-event-id': asked } : {})
+      // Who gives a cursor is not told it again, so a reader from the earliest event on asks for that by its cursor.
+      if (asked === 'earliest') this.#begin(this.#list.tail)
+      this.#stream = await StreamClient.open(undefined, this.#port, `?${query}`, this.#cursor === undefined ? {} : { 'last-event-id': this.#cursor })
     }
     if (this.#cursor === undefined) await this.#until(() => this.#cursor !== undefined)
   }
