@@ -2,13 +2,24 @@
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 
-/** Makes a folder, and what is missing above it, one after the other: some file systems never end a recursive mkdir. */
+/**
+ * Makes a folder, and what is missing above it, one after the other: some file systems never end a recursive mkdir. The names
+ * of all of them are synced, else they may be gone with the power, and everything in them; also those that were there, since
+ * an earlier start may have made them and failed to sync.
+ */
 export function makeFolder(folder: string): void {
+  const path = resolve(folder)
   const missing: string[] = []
-  for (let path = resolve(folder); !existsSync(path); path = dirname(path)) missing.unshift(path)
-  for (const path of missing) {
-    mkdirSync(path)
-    syncFolder(dirname(path)) // else the folder's name may be gone with the power, and everything in it
+  for (let above = path; !existsSync(above); above = dirname(above)) missing.unshift(above)
+  for (const made of missing) mkdirSync(made)
+  for (let above = dirname(path); ; above = dirname(above)) {
+    try {
+      syncFolder(above)
+    } catch (error) {
+      // A folder that this user may not read was not made by this service.
+      if (!['EACCES', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
+    }
+    if (above === dirname(above)) return
   }
 }
 

@@ -29,6 +29,7 @@ const MARK_BYTES = 512
 /** See the module's comment. */
 export class HighWaterMark {
   readonly #descriptor: number
+  #isClosed = false
   /** What the last process wrote; undefined where there is nothing that can be read. */
   readonly found: Mark | undefined
 
@@ -49,8 +50,10 @@ export class HighWaterMark {
     }
   }
 
+  /** Closes the file; once is enough, and more do no harm. */
   close(): void {
-    closeSync(this.#descriptor)
+    if (!this.#isClosed) closeSync(this.#descriptor)
+    this.#isClosed = true
   }
 }
 

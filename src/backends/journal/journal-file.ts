@@ -345,7 +345,9 @@ export class JournalFile {
     const mark = isLockNew ? undefined : this.#mark.found
     this.#checkedFrom = Number(meta.get('checked_from'))
     const stored = this.#storedEnd()
-    const hasLeftOvers = mark?.isExact === true && mark.epoch === meta.get('epoch') && stored > mark.end
+    // After the end of the system the mark may be older than commits that were synced, unless the stop was an orderly one.
+    const isCurrent = mark !== undefined && (!mark.isOpen || (boot !== undefined && mark.boot === boot))
+    const hasLeftOvers = isCurrent && mark.isExact && mark.epoch === meta.get('epoch') && stored > mark.end
     this.#end = hasLeftOvers ? mark.end : stored
     this.#checksum = this.#checksumAt(this.#end) ?? 0
     const { epoch, reason } = historyOf({
