@@ -13,7 +13,7 @@ export interface paths {
         };
         /**
          * Read events
-         * @description Retained events in order of arrival: those behind `after`, or without it the newest.
+         * @description Retained events in order of arrival: those after the cursor `after`, or without it the newest.
          */
         get: operations["listEvents"];
         put?: never;
@@ -120,26 +120,6 @@ export interface paths {
          * @description Server-Sent Events that never end: each message is one event, its `id` the cursor after it. Goes on after `Last-Event-ID`, `lastEventId` or `after`, the first of them that is given, else begins with what comes from now on. If the events after that cursor are gone, the first message is of the event name `gap`. A message without data only carries the cursor; a library that hands it over hands over an empty text.
          */
         get: operations["streamEvents"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/ws/events": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Open a live connection
-         * @description A WebSocket with JSON text frames, described in `/asyncapi.json`; a plain request is answered with 426. Follows the events after `after`, or from now on, and takes `publish`, `subscribe` and `watch` frames.
-         */
-        get: operations["openLive"];
         put?: never;
         post?: never;
         delete?: never;
@@ -311,7 +291,30 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
-         * Event
+         * EventType
+         * @description What the user did.
+         * @enum {string}
+         */
+        EventType: "page_view" | "click" | "purchase" | "signup";
+        /**
+         * EventProperties
+         * @description Three typed keys and any others; further keys may hold any JSON, at most 16 levels deep.
+         */
+        EventProperties: {
+            /** @description The page on which it happened. */
+            page?: string;
+            /**
+             * Format: double
+             * @description The amount of a purchase, in the currency you use.
+             */
+            amount?: number;
+            /** @description The product that it is about. */
+            product_id?: string;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * ActivityEvent
          * @description One thing that one user did. An `event_id` counts once, however often it is sent.
          * @example {
          *       "event_id": "019ab10e-3e68-7b21-8d4c-5e9f0a1b2c02",
@@ -323,7 +326,7 @@ export interface components {
          *       }
          *     }
          */
-        Event: {
+        ActivityEvent: {
             /**
              * Format: uuid
              * @description A UUID in its 36-character text form, read in any case, emitted in lower case; nil and max are not ids.
@@ -334,32 +337,18 @@ export interface components {
              * @example user-42
              */
             user_id: string;
-            /**
-             * @description What the user did.
-             * @enum {string}
-             */
-            event_type: "page_view" | "click" | "purchase" | "signup";
+            event_type: components["schemas"]["EventType"];
             /**
              * Format: date-time
              * @description When it happened: RFC 3339 with an offset, from 1970 on, at most 5 minutes ahead of the server. Emitted in UTC with milliseconds.
              * @example 2026-11-23T14:05:09.120Z
              */
             timestamp: string;
-            /** @description Three typed keys and any others; further keys may hold any JSON, at most 16 levels deep. */
-            properties?: {
-                /** @description The page on which it happened. */
-                page?: string;
-                /** @description The amount of a purchase, in the currency you use. */
-                amount?: number;
-                /** @description The product that it is about. */
-                product_id?: string;
-            } & {
-                [key: string]: unknown;
-            };
+            properties?: components["schemas"]["EventProperties"];
         };
         /**
          * EventBatch
-         * @description Any number of events up to the limit; one bad event never spoils its neighbours.
+         * @description Any number of events up to the limit; one bad event never spoils its neighbours. A single event may also be sent without the array around it.
          * @example [
          *       {
          *         "event_id": "019ab10e-3a80-7c5d-9f6a-2b1d4c8e7f01",
@@ -401,7 +390,12 @@ export interface components {
          *       }
          *     ]
          */
-        EventBatch: components["schemas"]["Event"][];
+        EventBatch: components["schemas"]["ActivityEvent"][];
+        /**
+         * EventErrorCode
+         * @description What was wrong, for programs; more codes may come.
+         */
+        EventErrorCode: string;
         /**
          * EventError
          * @description Why one event was not taken.
@@ -414,15 +408,14 @@ export interface components {
          *     }
          */
         EventError: {
-            /** @description The place of the event in the request, from 0; of an NDJSON body, counted without blank lines. */
+            /**
+             * Format: int64
+             * @description The place of the event in the request, from 0; of an NDJSON body, counted without blank lines.
+             */
             index: number;
             /** @description The id of the event, in lower case, where it had a valid one. */
             event_id?: string;
-            /**
-             * @description What was wrong, for programs.
-             * @enum {string}
-             */
-            code: "invalid_json" | "invalid_event" | "missing_field" | "unknown_field" | "invalid_event_id" | "invalid_user_id" | "invalid_event_type" | "invalid_timestamp" | "timestamp_in_future" | "invalid_properties" | "number_not_finite" | "forbidden_key" | "nesting_too_deep" | "event_too_large" | "user_capacity" | "storage_full" | "storage_unavailable" | "clock_unsettled";
+            code: components["schemas"]["EventErrorCode"];
             /** @description JSON Pointer (RFC 6901) to the field within the event; empty for the whole event. */
             pointer: string;
             /** @description What was wrong, for people. */
@@ -442,21 +435,41 @@ export interface components {
          *     }
          */
         Receipt: {
-            /** @description Events taken and counted now. */
+            /**
+             * Format: int64
+             * @description Events taken and counted now.
+             */
             accepted: number;
-            /** @description Events whose id was known already; a success that changed nothing. */
+            /**
+             * Format: int64
+             * @description Events whose id was known already; a success that changed nothing.
+             */
             duplicates: number;
-            /** @description Events that break the contract; do not send them again unchanged. */
+            /**
+             * Format: int64
+             * @description Events that break the contract; do not send them again unchanged.
+             */
             rejected: number;
-            /** @description Events that could not be taken now; send them again with the same id. */
+            /**
+             * Format: int64
+             * @description Events that could not be taken now; send them again with the same id.
+             */
             unavailable: number;
-            /** @description Of the accepted ones, those too old for any window to count. */
+            /**
+             * Format: int64
+             * @description Of the accepted ones, those too old for any window to count.
+             */
             late: number;
             /** @description An opaque place in the order of arrival. It names the history it belongs to and a position in it. */
             cursor: string;
             /** @description One entry for each rejected or unavailable event, by index. */
             errors: components["schemas"]["EventError"][];
         };
+        /**
+         * ProblemCode
+         * @description The kind of problem, for programs; more codes may come.
+         */
+        ProblemCode: string;
         /**
          * Problem
          * @description RFC 9457 problem details.
@@ -477,10 +490,12 @@ export interface components {
             type: string;
             /** @description The kind of problem, the same for every one of its code. */
             title: string;
-            /** @description The HTTP status. */
+            /**
+             * Format: int64
+             * @description The HTTP status.
+             */
             status: number;
-            /** @description The kind of problem, for programs. */
-            code: string;
+            code: components["schemas"]["ProblemCode"];
             /** @description What was wrong with this request, for people. */
             detail: string;
             /** @description The id of this request, also in `x-request-id` and in the log. */
@@ -522,23 +537,40 @@ export interface components {
             type: string;
             /** @description The kind of problem, the same for every one of its code. */
             title: string;
-            /** @description The HTTP status. */
+            /**
+             * Format: int64
+             * @description The HTTP status.
+             */
             status: number;
-            /** @description The kind of problem, for programs. */
-            code: string;
+            code: components["schemas"]["ProblemCode"];
             /** @description What was wrong with this request, for people. */
             detail: string;
             /** @description The id of this request, also in `x-request-id` and in the log. */
             request_id: string;
-            /** @description Events taken and counted now. */
+            /**
+             * Format: int64
+             * @description Events taken and counted now.
+             */
             accepted: number;
-            /** @description Events whose id was known already; a success that changed nothing. */
+            /**
+             * Format: int64
+             * @description Events whose id was known already; a success that changed nothing.
+             */
             duplicates: number;
-            /** @description Events that break the contract; do not send them again unchanged. */
+            /**
+             * Format: int64
+             * @description Events that break the contract; do not send them again unchanged.
+             */
             rejected: number;
-            /** @description Events that could not be taken now; send them again with the same id. */
+            /**
+             * Format: int64
+             * @description Events that could not be taken now; send them again with the same id.
+             */
             unavailable: number;
-            /** @description Of the accepted ones, those too old for any window to count. */
+            /**
+             * Format: int64
+             * @description Of the accepted ones, those too old for any window to count.
+             */
             late: number;
             /** @description An opaque place in the order of arrival. It names the history it belongs to and a position in it. */
             cursor: string;
@@ -555,14 +587,61 @@ export interface components {
          *     }
          */
         ProblemKind: {
-            /** @description The kind of problem, for programs. */
-            code: string;
+            code: components["schemas"]["ProblemCode"];
             /** @description The kind of problem, the same for every one of its code. */
             title?: string;
-            /** @description The HTTP status. */
+            /**
+             * Format: int64
+             * @description The HTTP status.
+             */
             status?: number;
             /** @description What the code means in the `errors` of a receipt, if it occurs there. */
             event?: string;
+        };
+        /**
+         * TimeWindow
+         * @description How far back to look.
+         * @enum {string}
+         */
+        TimeWindow: "1h" | "24h" | "7d";
+        /**
+         * EventsByType
+         * @description Every type, also those with no events.
+         */
+        EventsByType: {
+            /**
+             * Format: int64
+             * @description Events of type page_view.
+             */
+            page_view: number;
+            /**
+             * Format: int64
+             * @description Events of type click.
+             */
+            click: number;
+            /**
+             * Format: int64
+             * @description Events of type purchase.
+             */
+            purchase: number;
+            /**
+             * Format: int64
+             * @description Events of type signup.
+             */
+            signup: number;
+        };
+        /** HourCount */
+        HourCount: {
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC.
+             */
+            hour: string;
+            /**
+             * Format: int64
+             * @description Events in this hour, within the window.
+             */
+            count: number;
         };
         /**
          * Summary
@@ -594,11 +673,7 @@ export interface components {
          *     }
          */
         Summary: {
-            /**
-             * @description How far back to look.
-             * @enum {string}
-             */
-            time_window: "1h" | "24h" | "7d";
+            time_window: components["schemas"]["TimeWindow"];
             /**
              * Format: date-time
              * @description RFC 3339, UTC.
@@ -609,33 +684,21 @@ export interface components {
              * @description RFC 3339, UTC.
              */
             to: string;
-            /** @description Events with `from <= timestamp <= to`. */
+            /**
+             * Format: int64
+             * @description Events with `from <= timestamp <= to`.
+             */
             total_events: number;
             /** @description False while ids are forgotten before their 8 days are over, so that a very late retry could count twice. */
             exact: boolean;
-            /** @description Every type, also those with no events. */
-            events_by_type: {
-                /** @description Events of type page_view. */
-                page_view: number;
-                /** @description Events of type click. */
-                click: number;
-                /** @description Events of type purchase. */
-                purchase: number;
-                /** @description Events of type signup. */
-                signup: number;
-            };
-            /** @description Different users among these events; exact. */
+            events_by_type: components["schemas"]["EventsByType"];
+            /**
+             * Format: int64
+             * @description Different users among these events; exact.
+             */
             unique_users: number;
             /** @description Every UTC hour from that of `from` to that of `to`; the first and the last are partial. */
-            events_per_hour: {
-                /**
-                 * Format: date-time
-                 * @description RFC 3339, UTC.
-                 */
-                hour: string;
-                /** @description Events in this hour, within the window. */
-                count: number;
-            }[];
+            events_per_hour: components["schemas"]["HourCount"][];
             /** @description An opaque place in the order of arrival. It names the history it belongs to and a position in it. */
             cursor: string;
         };
@@ -649,9 +712,15 @@ export interface components {
          */
         UserCount: {
             user_id: string;
-            /** @description Events of this user in the window. */
+            /**
+             * Format: int64
+             * @description Events of this user in the window.
+             */
             total_events: number;
-            /** @description The latest timestamp of these events; null if there are none. */
+            /**
+             * Format: date-time
+             * @description The latest timestamp of these events; null if there are none.
+             */
             last_seen: string | null;
         };
         /**
@@ -681,11 +750,7 @@ export interface components {
          *     }
          */
         UserCounts: {
-            /**
-             * @description How far back to look.
-             * @enum {string}
-             */
-            time_window: "1h" | "24h" | "7d";
+            time_window: components["schemas"]["TimeWindow"];
             /**
              * Format: date-time
              * @description RFC 3339, UTC.
@@ -697,6 +762,26 @@ export interface components {
              */
             to: string;
             users: components["schemas"]["UserCount"][];
+        };
+        /**
+         * Interval
+         * @description The length of one step of the series.
+         * @enum {string}
+         */
+        Interval: "minute" | "hour";
+        /** TimeStep */
+        TimeStep: {
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC.
+             */
+            start: string;
+            /**
+             * Format: int64
+             * @description Events of this step, within the window.
+             */
+            total_events: number;
+            events_by_type: components["schemas"]["EventsByType"];
         };
         /**
          * TimeSeries
@@ -731,11 +816,7 @@ export interface components {
          *     }
          */
         TimeSeries: {
-            /**
-             * @description How far back to look.
-             * @enum {string}
-             */
-            time_window: "1h" | "24h" | "7d";
+            time_window: components["schemas"]["TimeWindow"];
             /**
              * Format: date-time
              * @description RFC 3339, UTC.
@@ -746,31 +827,8 @@ export interface components {
              * @description RFC 3339, UTC.
              */
             to: string;
-            /**
-             * @description The length of one step of the series.
-             * @enum {string}
-             */
-            interval: "minute" | "hour";
-            series: {
-                /**
-                 * Format: date-time
-                 * @description RFC 3339, UTC.
-                 */
-                start: string;
-                /** @description Events of this step, within the window. */
-                total_events: number;
-                /** @description Every type, also those with no events. */
-                events_by_type: {
-                    /** @description Events of type page_view. */
-                    page_view: number;
-                    /** @description Events of type click. */
-                    click: number;
-                    /** @description Events of type purchase. */
-                    purchase: number;
-                    /** @description Events of type signup. */
-                    signup: number;
-                };
-            }[];
+            interval: components["schemas"]["Interval"];
+            series: components["schemas"]["TimeStep"][];
         };
         /**
          * EventPage
@@ -821,7 +879,7 @@ export interface components {
          *     }
          */
         EventPage: {
-            events: components["schemas"]["Event"][];
+            events: components["schemas"]["ActivityEvent"][];
             /** @description An opaque place in the order of arrival. It names the history it belongs to and a position in it. */
             cursor: string;
             /** @description Whether more was retained behind this page when it was made. */
@@ -846,7 +904,10 @@ export interface components {
              * @description RFC 3339, UTC.
              */
             time: string;
-            /** @description The HTTP status of the problem; of an event, that of its code: 422 rejected, 503 unavailable. */
+            /**
+             * Format: int64
+             * @description The HTTP status of the problem; of an event, that of its code: 422 rejected, 503 unavailable.
+             */
             status: number;
             /** @description The code of the problem, or of the entry of `errors`. */
             code: string;
@@ -896,15 +957,27 @@ export interface components {
          *     }
          */
         StoreClock: {
-            /** @description What the wall clock is ahead of the time that events are counted by; negative if it is behind. */
+            /**
+             * Format: int64
+             * @description What the wall clock is ahead of the time that events are counted by; negative if it is behind.
+             */
             difference_seconds: number;
-            /** @description Seconds until a leap of the wall clock will be believed if it stays; 0 while there is none. */
+            /**
+             * Format: int64
+             * @description Seconds until a leap of the wall clock will be believed if it stays; 0 while there is none.
+             */
             unsettled_seconds: number;
             /** @description False while the difference is more than a minute. */
             right: boolean;
             /** @description What that means and what mends it; null while it is right. */
             detail: string | null;
         };
+        /**
+         * StoreKind
+         * @description Which store this is.
+         * @enum {string}
+         */
+        StoreKind: "memory" | "journal" | "redis";
         /**
          * StoreHealth
          * @example {
@@ -928,33 +1001,62 @@ export interface components {
          *     }
          */
         StoreHealth: {
+            kind: components["schemas"]["StoreKind"];
             /**
-             * @description Which store this is.
-             * @enum {string}
+             * Format: int64
+             * @description Event ids remembered.
              */
-            kind: "memory" | "journal" | "redis";
-            /** @description Event ids remembered. */
             ids: number;
-            /** @description Most event ids that can be remembered. */
+            /**
+             * Format: int64
+             * @description Most event ids that can be remembered.
+             */
             id_capacity: number;
-            /** @description For how long an id is remembered at the least, as things stand. */
+            /**
+             * Format: int64
+             * @description For how long an id is remembered at the least, as things stand.
+             */
             dedup_horizon_seconds: number;
             /** @description False while that horizon is under 8 days. */
             exact: boolean;
-            /** @description Users known. */
+            /**
+             * Format: int64
+             * @description Users known.
+             */
             users: number;
-            /** @description Most users that can be known. */
+            /**
+             * Format: int64
+             * @description Most users that can be known.
+             */
             user_capacity: number;
-            /** @description Bytes that the event log holds. */
+            /**
+             * Format: int64
+             * @description Bytes that the event log holds.
+             */
             log_bytes: number;
-            /** @description Most bytes that the event log may hold. */
+            /**
+             * Format: int64
+             * @description Most bytes that the event log may hold.
+             */
             log_capacity_bytes: number;
-            /** @description Events in the log. */
+            /**
+             * Format: int64
+             * @description Events in the log.
+             */
             events_retained: number;
-            /** @description When the oldest event in the log arrived; null if it is empty. */
+            /**
+             * Format: date-time
+             * @description When the oldest event in the log arrived; null if it is empty.
+             */
             oldest_retained: string | null;
             clock?: components["schemas"]["StoreClock"];
         };
+        /**
+         * HealthStatus
+         * @description `degraded` while counts are not exact, or the clock is not right.
+         * @enum {string}
+         */
+        HealthStatus: "ok" | "degraded";
         /**
          * Health
          * @example {
@@ -984,18 +1086,22 @@ export interface components {
          *     }
          */
         Health: {
-            /**
-             * @description `degraded` while counts are not exact, or the clock is not right.
-             * @enum {string}
-             */
-            status: "ok" | "degraded";
+            status: components["schemas"]["HealthStatus"];
             version: string;
-            /** @description Whole seconds since the process started. */
+            /**
+             * Format: int64
+             * @description Whole seconds since the process started.
+             */
             uptime_seconds: number;
-            /** @description Open live connections. */
+            /**
+             * Format: int64
+             * @description Open live connections.
+             */
             subscribers: number;
             store: components["schemas"]["StoreHealth"];
         };
+        /** LivenessStatus */
+        LivenessStatus: string;
         /**
          * Liveness
          * @example {
@@ -1003,14 +1109,152 @@ export interface components {
          *     }
          */
         Liveness: {
-            /** @enum {string} */
-            status: "ok";
+            status: components["schemas"]["LivenessStatus"];
         };
     };
-    responses: never;
-    parameters: never;
+    responses: {
+        /** @description The request is not valid. */
+        BadRequest: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "/problems/bad_request",
+                 *       "title": "The request is not valid",
+                 *       "status": 400,
+                 *       "code": "bad_request",
+                 *       "detail": "there are two host headers",
+                 *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description A key is needed, or the key is not known. */
+        Unauthorized: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "/problems/unauthorized",
+                 *       "title": "A key is needed",
+                 *       "status": 401,
+                 *       "code": "unauthorized",
+                 *       "detail": "this key is not known",
+                 *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The key, the origin or the host is not allowed. */
+        Forbidden: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "/problems/forbidden",
+                 *       "title": "The key does not allow this",
+                 *       "status": 403,
+                 *       "code": "forbidden",
+                 *       "detail": "this needs another key, and this key is for something else",
+                 *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The line and the headers of the request are too long. */
+        HeadersTooLarge: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "/problems/headers_too_large",
+                 *       "title": "The headers are too long",
+                 *       "status": 431,
+                 *       "code": "headers_too_large",
+                 *       "detail": "the line and the headers of a request may have at most 64 KiB",
+                 *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The service failed; its log says more. */
+        InternalError: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "/problems/internal_error",
+                 *       "title": "Something went wrong here",
+                 *       "status": 500,
+                 *       "code": "internal_error",
+                 *       "detail": "the service failed; its log says more under this request_id",
+                 *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The service is stopping, or its storage cannot answer. */
+        Unavailable: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                "Retry-After": components["headers"]["RetryAfter"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "/problems/stopping",
+                 *       "title": "The service is stopping",
+                 *       "status": 503,
+                 *       "code": "stopping",
+                 *       "detail": "send the request again, it goes to another instance or to the next start",
+                 *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+    };
+    parameters: {
+        /** @description A key, for senders that cannot set `Authorization: Bearer`. */
+        KeyParameter: string;
+        /** @description Only events of these types; repeatable. */
+        EventTypeParameter: components["schemas"]["EventType"][];
+        /** @description Only events of these users; repeatable. */
+        UserIdParameter: string[];
+        /** @description How far back to look; 24h unless it is given. */
+        WindowParameter: components["schemas"]["TimeWindow"];
+    };
     requestBodies: never;
-    headers: never;
+    headers: {
+        /** @description The id of this request: the one that was sent along, else a new one. The log has it, too. */
+        RequestId: string;
+        /** @description Seconds after which to send the request again. */
+        RetryAfter: number;
+        /** @description How to send a key: `Bearer`. */
+        WwwAuthenticate: string;
+    };
     pathItems: never;
 }
 export type $defs = Record<string, never>;
@@ -1023,9 +1267,9 @@ export interface operations {
                 /** @description Most events of the page. */
                 limit?: number;
                 /** @description Only events of these types; repeatable. */
-                event_type?: ("page_view" | "click" | "purchase" | "signup")[];
+                event_type?: components["parameters"]["EventTypeParameter"];
                 /** @description Only events of these users; repeatable. */
-                user_id?: string[];
+                user_id?: components["parameters"]["UserIdParameter"];
             };
             header?: never;
             path?: never;
@@ -1036,6 +1280,7 @@ export interface operations {
             /** @description A page of events. */
             200: {
                 headers: {
+                    "x-request-id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1045,63 +1290,29 @@ export interface operations {
             /** @description The query is not valid. */
             400: {
                 headers: {
+                    "x-request-id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
-                     *       "type": "/problems/invalid_query",
-                     *       "title": "The query string is not valid",
+                     *       "type": "/problems/invalid_cursor",
+                     *       "title": "The cursor is not one of ours",
                      *       "status": 400,
-                     *       "code": "invalid_query",
-                     *       "detail": "`limit` must be <= 1000",
+                     *       "code": "invalid_cursor",
+                     *       "detail": "this is not a cursor that an answer of this service gave",
                      *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A key is needed, or the key is not known. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "/problems/unauthorized",
-                     *       "title": "A key is needed",
-                     *       "status": 401,
-                     *       "code": "unauthorized",
-                     *       "detail": "this key is not known",
-                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The key, the origin or the host is not allowed. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "/problems/forbidden",
-                     *       "title": "The key does not allow this",
-                     *       "status": 403,
-                     *       "code": "forbidden",
-                     *       "detail": "this needs another key, and this key is for something else",
-                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             /** @description The cursor's place is gone: no longer retained, or of another history. */
             410: {
                 headers: {
+                    "x-request-id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1118,65 +1329,9 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The line and the headers of the request are too long. */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "/problems/headers_too_large",
-                     *       "title": "The headers are too long",
-                     *       "status": 431,
-                     *       "code": "headers_too_large",
-                     *       "detail": "the line and the headers of a request may have at most 64 KiB",
-                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The service failed; its log says more. */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "/problems/internal_error",
-                     *       "title": "Something went wrong here",
-                     *       "status": 500,
-                     *       "code": "internal_error",
-                     *       "detail": "the service failed; its log says more under this request_id",
-                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The service is stopping, or its storage cannot answer. */
-            503: {
-                headers: {
-                    /** @description Seconds after which to send the request again. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "/problems/stopping",
-                     *       "title": "The service is stopping",
-                     *       "status": 503,
-                     *       "code": "stopping",
-                     *       "detail": "send the request again, it goes to another instance or to the next start",
-                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
         };
     };
     sendEvents: {
@@ -1184,6 +1339,8 @@ export interface operations {
             query?: {
                 /** @description Judge the events and answer with the same receipt, but change nothing. */
                 validate_only?: boolean;
+                /** @description A key, for senders that cannot set `Authorization: Bearer`. */
+                key?: components["parameters"]["KeyParameter"];
             };
             header?: never;
             path?: never;
@@ -1191,7 +1348,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Event"] | components["schemas"]["EventBatch"];
+                "application/json": components["schemas"]["EventBatch"];
                 "application/x-ndjson": string;
                 "text/plain": string;
             };
@@ -1200,6 +1357,7 @@ export interface operations {
             /** @description Every event was accepted or known already. */
             200: {
                 headers: {
+                    "x-request-id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1209,6 +1367,7 @@ export interface operations {
             /** @description Some events were not taken; `errors` says which and why. */
             207: {
                 headers: {
+                    "x-request-id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1237,6 +1396,7 @@ export interface operations {
             /** @description The body or the query cannot be read. */
             400: {
                 headers: {
+                    "x-request-id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1253,47 +1413,12 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A key is needed, or the key is not known. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "/problems/unauthorized",
-                     *       "title": "A key is needed",
-                     *       "status": 401,
-                     *       "code": "unauthorized",
-                     *       "detail": "this key is not known",
-                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The key, the origin or the host is not allowed. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "/problems/forbidden",
-                     *       "title": "The key does not allow this",
-                     *       "status": 403,
-                     *       "code": "forbidden",
-                     *       "detail": "this needs another key, and this key is for something else",
-                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             /** @description The body did not arrive in time. */
             408: {
                 headers: {
+                    "x-request-id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1313,6 +1438,7 @@ export interface operations {
             /** @description The body is too large, or holds too many events. */
             413: {
                 headers: {
+                    "x-request-id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1332,6 +1458,7 @@ export interface operations {
             /** @description The media type or the content encoding is not known. */
             415: {
                 headers: {
+                    "x-request-id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1351,6 +1478,7 @@ export interface operations {
             /** @description Every event was rejected; nothing was stored. */
             422: {
                 headers: {
+                    "x-request-id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1385,8 +1513,8 @@ export interface operations {
             /** @description Too many requests; `Retry-After` says when to go on. */
             429: {
                 headers: {
-                    /** @description Seconds after which to send the request again. */
-                    "Retry-After"?: number;
+                    "x-request-id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1403,49 +1531,13 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The line and the headers of the request are too long. */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "/problems/headers_too_large",
-                     *       "title": "The headers are too long",
-                     *       "status": 431,
-                     *       "code": "headers_too_large",
-                     *       "detail": "the line and the headers of a request may have at most 64 KiB",
-                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The service failed; its log says more. */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "/problems/internal_error",
-                     *       "title": "Something went wrong here",
-                     *       "status": 500,
-                     *       "code": "internal_error",
-                     *       "detail": "the service failed; its log says more under this request_id",
-                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
             /** @description No event could be taken now; send the same request again. */
             503: {
                 headers: {
-                    /** @description Seconds after which to send the request again. */
-                    "Retry-After"?: number;
+                    "x-request-id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1491,6 +1583,7 @@ export interface operations {
             /** @description The refusals. */
             200: {
                 headers: {
+                    "x-request-id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1500,6 +1593,7 @@ export interface operations {
             /** @description The query is not valid. */
             400: {
                 headers: {
+                    "x-request-id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1509,117 +1603,25 @@ export interface operations {
                      *       "title": "The query string is not valid",
                      *       "status": 400,
                      *       "code": "invalid_query",
-                     *       "detail": "`limit` must be <= 1000",
+                     *       "detail": "unknown query parameter `limit`; known are none",
                      *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A key is needed, or the key is not known. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "/problems/unauthorized",
-                     *       "title": "A key is needed",
-                     *       "status": 401,
-                     *       "code": "unauthorized",
-                     *       "detail": "this key is not known",
-                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The key, the origin or the host is not allowed. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "/problems/forbidden",
-                     *       "title": "The key does not allow this",
-                     *       "status": 403,
-                     *       "code": "forbidden",
-                     *       "detail": "this needs another key, and this key is for something else",
-                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The line and the headers of the request are too long. */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "/problems/headers_too_large",
-                     *       "title": "The headers are too long",
-                     *       "status": 431,
-                     *       "code": "headers_too_large",
-                     *       "detail": "the line and the headers of a request may have at most 64 KiB",
-                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The service failed; its log says more. */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "/problems/internal_error",
-                     *       "title": "Something went wrong here",
-                     *       "status": 500,
-                     *       "code": "internal_error",
-                     *       "detail": "the service failed; its log says more under this request_id",
-                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The service is stopping, or its storage cannot answer. */
-            503: {
-                headers: {
-                    /** @description Seconds after which to send the request again. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "/problems/stopping",
-                     *       "title": "The service is stopping",
-                     *       "status": 503,
-                     *       "code": "stopping",
-                     *       "detail": "send the request again, it goes to another instance or to the next start",
-                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
         };
     };
     getSummary: {
         parameters: {
             query?: {
-                /** @description How far back to look. */
-                window?: "1h" | "24h" | "7d";
+                /** @description How far back to look; 24h unless it is given. */
+                window?: components["parameters"]["WindowParameter"];
             };
             header?: never;
             path?: never;
@@ -1630,6 +1632,7 @@ export interface operations {
             /** @description The summary, as of now. */
             200: {
                 headers: {
+                    "x-request-id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1639,6 +1642,7 @@ export interface operations {
             /** @description The query is not valid. */
             400: {
                 headers: {
+                    "x-request-id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1648,117 +1652,25 @@ export interface operations {
                      *       "title": "The query string is not valid",
                      *       "status": 400,
                      *       "code": "invalid_query",
-                     *       "detail": "`limit` must be <= 1000",
+                     *       "detail": "`window` must be one of 1h, 24h, 7d",
                      *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A key is needed, or the key is not known. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "/problems/unauthorized",
-                     *       "title": "A key is needed",
-                     *       "status": 401,
-                     *       "code": "unauthorized",
-                     *       "detail": "this key is not known",
-                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The key, the origin or the host is not allowed. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "/problems/forbidden",
-                     *       "title": "The key does not allow this",
-                     *       "status": 403,
-                     *       "code": "forbidden",
-                     *       "detail": "this needs another key, and this key is for something else",
-                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The line and the headers of the request are too long. */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "/problems/headers_too_large",
-                     *       "title": "The headers are too long",
-                     *       "status": 431,
-                     *       "code": "headers_too_large",
-                     *       "detail": "the line and the headers of a request may have at most 64 KiB",
-                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The service failed; its log says more. */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "/problems/internal_error",
-                     *       "title": "Something went wrong here",
-                     *       "status": 500,
-                     *       "code": "internal_error",
-                     *       "detail": "the service failed; its log says more under this request_id",
-                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The service is stopping, or its storage cannot answer. */
-            503: {
-                headers: {
-                    /** @description Seconds after which to send the request again. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "/problems/stopping",
-                     *       "title": "The service is stopping",
-                     *       "status": 503,
-                     *       "code": "stopping",
-                     *       "detail": "send the request again, it goes to another instance or to the next start",
-                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
         };
     };
     listUserCounts: {
         parameters: {
             query?: {
-                /** @description How far back to look. */
-                window?: "1h" | "24h" | "7d";
+                /** @description How far back to look; 24h unless it is given. */
+                window?: components["parameters"]["WindowParameter"];
                 /** @description Most users to list. */
                 limit?: number;
                 /** @description List just these users; repeatable. */
@@ -1773,6 +1685,7 @@ export interface operations {
             /** @description The users, most events first. */
             200: {
                 headers: {
+                    "x-request-id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1782,6 +1695,7 @@ export interface operations {
             /** @description The query is not valid. */
             400: {
                 headers: {
+                    "x-request-id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1798,112 +1712,20 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A key is needed, or the key is not known. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "/problems/unauthorized",
-                     *       "title": "A key is needed",
-                     *       "status": 401,
-                     *       "code": "unauthorized",
-                     *       "detail": "this key is not known",
-                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The key, the origin or the host is not allowed. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "/problems/forbidden",
-                     *       "title": "The key does not allow this",
-                     *       "status": 403,
-                     *       "code": "forbidden",
-                     *       "detail": "this needs another key, and this key is for something else",
-                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The line and the headers of the request are too long. */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "/problems/headers_too_large",
-                     *       "title": "The headers are too long",
-                     *       "status": 431,
-                     *       "code": "headers_too_large",
-                     *       "detail": "the line and the headers of a request may have at most 64 KiB",
-                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The service failed; its log says more. */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "/problems/internal_error",
-                     *       "title": "Something went wrong here",
-                     *       "status": 500,
-                     *       "code": "internal_error",
-                     *       "detail": "the service failed; its log says more under this request_id",
-                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The service is stopping, or its storage cannot answer. */
-            503: {
-                headers: {
-                    /** @description Seconds after which to send the request again. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "/problems/stopping",
-                     *       "title": "The service is stopping",
-                     *       "status": 503,
-                     *       "code": "stopping",
-                     *       "detail": "send the request again, it goes to another instance or to the next start",
-                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
         };
     };
     getTimeSeries: {
         parameters: {
             query?: {
-                /** @description How far back to look. */
-                window?: "1h" | "24h" | "7d";
-                /** @description The length of one step of the series. */
-                interval?: "minute" | "hour";
+                /** @description How far back to look; 24h unless it is given. */
+                window?: components["parameters"]["WindowParameter"];
+                /** @description The length of one step of the series; an hour unless it is given. */
+                interval?: components["schemas"]["Interval"];
             };
             header?: never;
             path?: never;
@@ -1914,6 +1736,7 @@ export interface operations {
             /** @description The series, oldest step first. */
             200: {
                 headers: {
+                    "x-request-id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1923,6 +1746,7 @@ export interface operations {
             /** @description The query is not valid. */
             400: {
                 headers: {
+                    "x-request-id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1932,110 +1756,18 @@ export interface operations {
                      *       "title": "The query string is not valid",
                      *       "status": 400,
                      *       "code": "invalid_query",
-                     *       "detail": "`limit` must be <= 1000",
+                     *       "detail": "`interval` must be one of minute, hour",
                      *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A key is needed, or the key is not known. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "/problems/unauthorized",
-                     *       "title": "A key is needed",
-                     *       "status": 401,
-                     *       "code": "unauthorized",
-                     *       "detail": "this key is not known",
-                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The key, the origin or the host is not allowed. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "/problems/forbidden",
-                     *       "title": "The key does not allow this",
-                     *       "status": 403,
-                     *       "code": "forbidden",
-                     *       "detail": "this needs another key, and this key is for something else",
-                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The line and the headers of the request are too long. */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "/problems/headers_too_large",
-                     *       "title": "The headers are too long",
-                     *       "status": 431,
-                     *       "code": "headers_too_large",
-                     *       "detail": "the line and the headers of a request may have at most 64 KiB",
-                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The service failed; its log says more. */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "/problems/internal_error",
-                     *       "title": "Something went wrong here",
-                     *       "status": 500,
-                     *       "code": "internal_error",
-                     *       "detail": "the service failed; its log says more under this request_id",
-                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The service is stopping, or its storage cannot answer. */
-            503: {
-                headers: {
-                    /** @description Seconds after which to send the request again. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "/problems/stopping",
-                     *       "title": "The service is stopping",
-                     *       "status": 503,
-                     *       "code": "stopping",
-                     *       "detail": "send the request again, it goes to another instance or to the next start",
-                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
         };
     };
     streamEvents: {
@@ -2043,15 +1775,15 @@ export interface operations {
             query?: {
                 /** @description Read what came after this cursor; `earliest` stands for the oldest retained event. An empty one is none. */
                 after?: string;
-                /** @description The same as the header `Last-Event-ID`, which wins over it, from clients that cannot set one; wins over `after`. An empty one is none. */
-                lastEventId?: string;
                 /** @description Only events of these types; repeatable. */
-                event_type?: ("page_view" | "click" | "purchase" | "signup")[];
+                event_type?: components["parameters"]["EventTypeParameter"];
                 /** @description Only events of these users; repeatable. */
-                user_id?: string[];
+                user_id?: components["parameters"]["UserIdParameter"];
+                /** @description A key, for senders that cannot set `Authorization: Bearer`. */
+                key?: components["parameters"]["KeyParameter"];
             };
             header?: {
-                /** @description The cursor of the last message seen; wins over `after`. Browsers send it by themselves. */
+                /** @description The cursor of the last message seen; wins over `after`. Browsers send it by themselves; who cannot set a header may send it as the query parameter `lastEventId`. */
                 "last-event-id"?: string;
             };
             path?: never;
@@ -2062,12 +1794,13 @@ export interface operations {
             /** @description The stream. */
             200: {
                 headers: {
+                    "x-request-id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
-                     * @example id: 14e2db07cf42.1t
-                     *     data: {"event_id":"019ab10e-3e68-7b21-8d4c-5e9f0a1b2c02","user_id":"user-42","event_type":"page_view","timestamp":"2026-11-23T14:05:09.120Z","properties":{"page":"/products/lamp"}}
+                     * @example data: {"event_id":"019ab10e-3e68-7b21-8d4c-5e9f0a1b2c02","user_id":"user-42","event_type":"page_view","timestamp":"2026-11-23T14:05:09.120Z","properties":{"page":"/products/lamp"}}
+                     *     id: 14e2db07cf42.1t
                      */
                     "text/event-stream": string;
                 };
@@ -2075,265 +1808,32 @@ export interface operations {
             /** @description The query or the cursor is not valid. */
             400: {
                 headers: {
+                    "x-request-id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
-                     *       "type": "/problems/invalid_query",
-                     *       "title": "The query string is not valid",
+                     *       "type": "/problems/invalid_cursor",
+                     *       "title": "The cursor is not one of ours",
                      *       "status": 400,
-                     *       "code": "invalid_query",
-                     *       "detail": "`limit` must be <= 1000",
+                     *       "code": "invalid_cursor",
+                     *       "detail": "this is not a cursor that an answer of this service gave",
                      *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A key is needed, or the key is not known. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "/problems/unauthorized",
-                     *       "title": "A key is needed",
-                     *       "status": 401,
-                     *       "code": "unauthorized",
-                     *       "detail": "this key is not known",
-                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The key, the origin or the host is not allowed. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "/problems/forbidden",
-                     *       "title": "The key does not allow this",
-                     *       "status": 403,
-                     *       "code": "forbidden",
-                     *       "detail": "this needs another key, and this key is for something else",
-                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The line and the headers of the request are too long. */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "/problems/headers_too_large",
-                     *       "title": "The headers are too long",
-                     *       "status": 431,
-                     *       "code": "headers_too_large",
-                     *       "detail": "the line and the headers of a request may have at most 64 KiB",
-                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The service failed; its log says more. */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "/problems/internal_error",
-                     *       "title": "Something went wrong here",
-                     *       "status": 500,
-                     *       "code": "internal_error",
-                     *       "detail": "the service failed; its log says more under this request_id",
-                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
             /** @description No more subscribers can be served, or the service is stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to send the request again. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "/problems/stopping",
-                     *       "title": "The service is stopping",
-                     *       "status": 503,
-                     *       "code": "stopping",
-                     *       "detail": "send the request again, it goes to another instance or to the next start",
-                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    openLive: {
-        parameters: {
-            query?: {
-                /** @description Read what came after this cursor; `earliest` stands for the oldest retained event. An empty one is none. */
-                after?: string;
-                /** @description Only events of these types; repeatable. */
-                event_type?: ("page_view" | "click" | "purchase" | "signup")[];
-                /** @description Only events of these users; repeatable. */
-                user_id?: string[];
-                /** @description `false` for a connection that only publishes. */
-                subscribe?: boolean;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The connection speaks WebSocket from here on. */
-            101: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description The query is not valid. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "/problems/invalid_query",
-                     *       "title": "The query string is not valid",
-                     *       "status": 400,
-                     *       "code": "invalid_query",
-                     *       "detail": "`limit` must be <= 1000",
-                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description A key is needed, or the key is not known. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "/problems/unauthorized",
-                     *       "title": "A key is needed",
-                     *       "status": 401,
-                     *       "code": "unauthorized",
-                     *       "detail": "this key is not known",
-                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The key, the origin or the host is not allowed. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "/problems/forbidden",
-                     *       "title": "The key does not allow this",
-                     *       "status": 403,
-                     *       "code": "forbidden",
-                     *       "detail": "this needs another key, and this key is for something else",
-                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The request is no WebSocket handshake, or of another version than 13. */
-            426: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "/problems/upgrade_required",
-                     *       "title": "This address speaks WebSocket",
-                     *       "status": 426,
-                     *       "code": "upgrade_required",
-                     *       "detail": "open a WebSocket here, or use `GET /events/stream`",
-                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The line and the headers of the request are too long. */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "/problems/headers_too_large",
-                     *       "title": "The headers are too long",
-                     *       "status": 431,
-                     *       "code": "headers_too_large",
-                     *       "detail": "the line and the headers of a request may have at most 64 KiB",
-                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The service failed; its log says more. */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "/problems/internal_error",
-                     *       "title": "Something went wrong here",
-                     *       "status": 500,
-                     *       "code": "internal_error",
-                     *       "detail": "the service failed; its log says more under this request_id",
-                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description No more subscribers can be served, or the service is stopping. */
-            503: {
-                headers: {
-                    /** @description Seconds after which to send the request again. */
-                    "Retry-After"?: number;
+                    "x-request-id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2364,34 +1864,18 @@ export interface operations {
             /** @description The service answers. */
             200: {
                 headers: {
+                    "x-request-id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Health"];
                 };
             };
-            /** @description The request is not valid. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "/problems/invalid_query",
-                     *       "title": "The query string is not valid",
-                     *       "status": 400,
-                     *       "code": "invalid_query",
-                     *       "detail": "`limit` must be <= 1000",
-                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
             /** @description The host is not one of this service. */
             403: {
                 headers: {
+                    "x-request-id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2408,65 +1892,9 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The line and the headers of the request are too long. */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "/problems/headers_too_large",
-                     *       "title": "The headers are too long",
-                     *       "status": 431,
-                     *       "code": "headers_too_large",
-                     *       "detail": "the line and the headers of a request may have at most 64 KiB",
-                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The service failed; its log says more. */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "/problems/internal_error",
-                     *       "title": "Something went wrong here",
-                     *       "status": 500,
-                     *       "code": "internal_error",
-                     *       "detail": "the service failed; its log says more under this request_id",
-                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The service is stopping, or its storage cannot answer. */
-            503: {
-                headers: {
-                    /** @description Seconds after which to send the request again. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "/problems/stopping",
-                     *       "title": "The service is stopping",
-                     *       "status": 503,
-                     *       "code": "stopping",
-                     *       "detail": "send the request again, it goes to another instance or to the next start",
-                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
         };
     };
     isLive: {
@@ -2481,34 +1909,18 @@ export interface operations {
             /** @description It runs. */
             200: {
                 headers: {
+                    "x-request-id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Liveness"];
                 };
             };
-            /** @description The request is not valid. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "/problems/invalid_query",
-                     *       "title": "The query string is not valid",
-                     *       "status": 400,
-                     *       "code": "invalid_query",
-                     *       "detail": "`limit` must be <= 1000",
-                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
             /** @description The host is not one of this service. */
             403: {
                 headers: {
+                    "x-request-id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2525,65 +1937,9 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The line and the headers of the request are too long. */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "/problems/headers_too_large",
-                     *       "title": "The headers are too long",
-                     *       "status": 431,
-                     *       "code": "headers_too_large",
-                     *       "detail": "the line and the headers of a request may have at most 64 KiB",
-                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The service failed; its log says more. */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "/problems/internal_error",
-                     *       "title": "Something went wrong here",
-                     *       "status": 500,
-                     *       "code": "internal_error",
-                     *       "detail": "the service failed; its log says more under this request_id",
-                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The service is stopping, or its storage cannot answer. */
-            503: {
-                headers: {
-                    /** @description Seconds after which to send the request again. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "/problems/stopping",
-                     *       "title": "The service is stopping",
-                     *       "status": 503,
-                     *       "code": "stopping",
-                     *       "detail": "send the request again, it goes to another instance or to the next start",
-                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
         };
     };
     isReady: {
@@ -2598,34 +1954,18 @@ export interface operations {
             /** @description It takes requests. */
             200: {
                 headers: {
+                    "x-request-id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Liveness"];
                 };
             };
-            /** @description The request is not valid. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "/problems/invalid_query",
-                     *       "title": "The query string is not valid",
-                     *       "status": 400,
-                     *       "code": "invalid_query",
-                     *       "detail": "`limit` must be <= 1000",
-                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
             /** @description The host is not one of this service. */
             403: {
                 headers: {
+                    "x-request-id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2642,49 +1982,13 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The line and the headers of the request are too long. */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "/problems/headers_too_large",
-                     *       "title": "The headers are too long",
-                     *       "status": 431,
-                     *       "code": "headers_too_large",
-                     *       "detail": "the line and the headers of a request may have at most 64 KiB",
-                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The service failed; its log says more. */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "/problems/internal_error",
-                     *       "title": "Something went wrong here",
-                     *       "status": 500,
-                     *       "code": "internal_error",
-                     *       "detail": "the service failed; its log says more under this request_id",
-                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
             /** @description Not now. */
             503: {
                 headers: {
-                    /** @description Seconds after which to send the request again. */
-                    "Retry-After"?: number;
+                    "x-request-id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2715,6 +2019,7 @@ export interface operations {
             /** @description The metrics. */
             200: {
                 headers: {
+                    "x-request-id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2727,122 +2032,12 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The request is not valid. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "/problems/invalid_query",
-                     *       "title": "The query string is not valid",
-                     *       "status": 400,
-                     *       "code": "invalid_query",
-                     *       "detail": "`limit` must be <= 1000",
-                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description A key is needed, or the key is not known. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "/problems/unauthorized",
-                     *       "title": "A key is needed",
-                     *       "status": 401,
-                     *       "code": "unauthorized",
-                     *       "detail": "this key is not known",
-                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The key, the origin or the host is not allowed. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "/problems/forbidden",
-                     *       "title": "The key does not allow this",
-                     *       "status": 403,
-                     *       "code": "forbidden",
-                     *       "detail": "this needs another key, and this key is for something else",
-                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The line and the headers of the request are too long. */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "/problems/headers_too_large",
-                     *       "title": "The headers are too long",
-                     *       "status": 431,
-                     *       "code": "headers_too_large",
-                     *       "detail": "the line and the headers of a request may have at most 64 KiB",
-                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The service failed; its log says more. */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "/problems/internal_error",
-                     *       "title": "Something went wrong here",
-                     *       "status": 500,
-                     *       "code": "internal_error",
-                     *       "detail": "the service failed; its log says more under this request_id",
-                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The service is stopping, or its storage cannot answer. */
-            503: {
-                headers: {
-                    /** @description Seconds after which to send the request again. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "/problems/stopping",
-                     *       "title": "The service is stopping",
-                     *       "status": 503,
-                     *       "code": "stopping",
-                     *       "detail": "send the request again, it goes to another instance or to the next start",
-                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
         };
     };
     getProblem: {
@@ -2863,6 +2058,7 @@ export interface operations {
             /** @description What the code means. */
             200: {
                 headers: {
+                    "x-request-id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2872,6 +2068,7 @@ export interface operations {
             /** @description The query is not valid. */
             400: {
                 headers: {
+                    "x-request-id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2881,7 +2078,7 @@ export interface operations {
                      *       "title": "The query string is not valid",
                      *       "status": 400,
                      *       "code": "invalid_query",
-                     *       "detail": "`limit` must be <= 1000",
+                     *       "detail": "unknown query parameter `limit`; known are none",
                      *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
                      *     }
                      */
@@ -2891,6 +2088,7 @@ export interface operations {
             /** @description The host is not one of this service. */
             403: {
                 headers: {
+                    "x-request-id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2910,6 +2108,7 @@ export interface operations {
             /** @description There is no such code. */
             404: {
                 headers: {
+                    "x-request-id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2926,65 +2125,9 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The line and the headers of the request are too long. */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "/problems/headers_too_large",
-                     *       "title": "The headers are too long",
-                     *       "status": 431,
-                     *       "code": "headers_too_large",
-                     *       "detail": "the line and the headers of a request may have at most 64 KiB",
-                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The service failed; its log says more. */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "/problems/internal_error",
-                     *       "title": "Something went wrong here",
-                     *       "status": 500,
-                     *       "code": "internal_error",
-                     *       "detail": "the service failed; its log says more under this request_id",
-                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The service is stopping, or its storage cannot answer. */
-            503: {
-                headers: {
-                    /** @description Seconds after which to send the request again. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "/problems/stopping",
-                     *       "title": "The service is stopping",
-                     *       "status": 503,
-                     *       "code": "stopping",
-                     *       "detail": "send the request again, it goes to another instance or to the next start",
-                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
         };
     };
 }

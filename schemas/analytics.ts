@@ -12,7 +12,7 @@ export type TimeWindow = keyof typeof WINDOW_MINUTES
 /** The names of all windows, shortest first. */
 export const TIME_WINDOWS = Object.keys(WINDOW_MINUTES) as TimeWindow[]
 
-export const TimeWindowName = StringEnum(TIME_WINDOWS as readonly TimeWindow[], { description: 'How far back to look.' })
+export const TimeWindowName = StringEnum(TIME_WINDOWS as readonly TimeWindow[], { title: 'TimeWindow', description: 'How far back to look.' })
 
 /** Most users that one answer lists. */
 export const USERS_MAX_LIMIT = 1000
@@ -25,7 +25,7 @@ const bounds = {
 
 const EventsByType = Type.Object(
   Object.fromEntries(EVENT_TYPES.map((type) => [type, Count(`Events of type ${type}.`)])) as Record<EventType, ReturnType<typeof Count>>,
-  { description: 'Every type, also those with no events.' }
+  { title: 'EventsByType', description: 'Every type, also those with no events.' }
 )
 
 export const Summary = Type.Object(
@@ -36,7 +36,7 @@ export const Summary = Type.Object(
     events_by_type: EventsByType,
     unique_users: Count('Different users among these events; exact.'),
     events_per_hour: Type.Array(
-      Type.Object({ hour: Instant, count: Count('Events in this hour, within the window.') }),
+      Type.Object({ hour: Instant, count: Count('Events in this hour, within the window.') }, { title: 'HourCount' }),
       { description: 'Every UTC hour from that of `from` to that of `to`; the first and the last are partial.' }
     ),
     cursor: Cursor
@@ -68,13 +68,16 @@ export const INTERVALS = ['minute', 'hour'] as const
 
 export type Interval = (typeof INTERVALS)[number]
 
-export const IntervalName = StringEnum(INTERVALS, { description: 'The length of one step of the series.' })
+export const IntervalName = StringEnum(INTERVALS, { title: 'Interval', description: 'The length of one step of the series.' })
 
 export const TimeSeries = Type.Object(
   {
     ...bounds,
     interval: IntervalName,
-    series: Type.Array(Type.Object({ start: Instant, total_events: Count('Events of this step, within the window.'), events_by_type: EventsByType }))
+    series: Type.Array(Type.Object(
+      { start: Instant, total_events: Count('Events of this step, within the window.'), events_by_type: EventsByType },
+      { title: 'TimeStep' }
+    ))
   },
   { $id: 'TimeSeries', title: 'TimeSeries', description: 'Counts for every step of a window, zeros included.' }
 )
@@ -82,7 +85,7 @@ export const TimeSeries = Type.Object(
 export type TimeSeries = Static<typeof TimeSeries>
 
 export const SummaryQuery = Type.Object(
-  { window: Type.Optional(Type.Unsafe<TimeWindow>({ ...TimeWindowName, default: '24h' })) },
+  { window: Type.Optional(Type.Unsafe<TimeWindow>({ ...TimeWindowName, default: '24h', description: 'How far back to look; 24h unless it is given.' })) },
   { additionalProperties: false }
 )
 
@@ -98,7 +101,7 @@ export const UsersQuery = Type.Object(
 export const TimeSeriesQuery = Type.Object(
   {
     window: SummaryQuery.properties.window,
-    interval: Type.Optional(Type.Unsafe<Interval>({ ...IntervalName, default: 'hour' }))
+    interval: Type.Optional(Type.Unsafe<Interval>({ ...IntervalName, default: 'hour', description: 'The length of one step of the series; an hour unless it is given.' }))
   },
   { additionalProperties: false }
 )

@@ -20,7 +20,7 @@ export const PROPERTIES_MAX_DEPTH = 16
 /** Longest user id, in code points. */
 export const USER_ID_MAX_LENGTH = 256
 
-export const EventTypeName = StringEnum(EVENT_TYPES, { description: 'What the user did.' })
+export const EventTypeName = StringEnum(EVENT_TYPES, { title: 'EventType', description: 'What the user did.' })
 
 export const UserId = Type.String({
   minLength: 1,
@@ -37,6 +37,7 @@ export const Properties = Type.Object(
     product_id: Type.Optional(Type.String({ description: 'The product that it is about.' }))
   },
   {
+    title: 'EventProperties',
     additionalProperties: true,
     description: 'Three typed keys and any others; further keys may hold any JSON, at most 16 levels deep.'
   }
@@ -68,5 +69,5 @@ export const EventBatch = Type.Array(Type.Unsafe<Event>({ $ref: 'Event#' }), {
   $id: 'EventBatch',
   title: 'EventBatch',
   minItems: 1,
-  description: 'Any number of events up to the limit; one bad event never spoils its neighbours.'
+  description: 'Any number of events up to the limit; one bad event never spoils its neighbours. A single event may also be sent without the array around it.'
 })

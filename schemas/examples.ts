@@ -242,7 +242,7 @@ export function bodyExamples(time = EXAMPLE_TIME, makeId?: () => string): Record
   const line = (event: Event) => `${JSON.stringify(event)}\n`
   return {
     'application/json': {
-      one: { summary: 'One event', value: one() },
+      one: { summary: 'A batch of one event', value: [one()] },
       batch: { summary: 'A batch', value: batch() }
     },
     'application/x-ndjson': {

@@ -18,7 +18,7 @@ export type StoreClock = Static<typeof StoreClock>
 /** What a store says of itself. */
 export const StoreHealth = Type.Object(
   {
-    kind: StringEnum(['memory', 'journal', 'redis'] as const, { description: 'Which store this is.' }),
+    kind: StringEnum(['memory', 'journal', 'redis'] as const, { title: 'StoreKind', description: 'Which store this is.' }),
     ids: Count('Event ids remembered.'),
     id_capacity: Count('Most event ids that can be remembered.'),
     dedup_horizon_seconds: Count('For how long an id is remembered at the least, as things stand.'),
@@ -38,7 +38,7 @@ export type StoreHealth = Static<typeof StoreHealth>
 
 export const Health = Type.Object(
   {
-    status: StringEnum(['ok', 'degraded'] as const, { description: '`degraded` while counts are not exact, or the clock is not right.' }),
+    status: StringEnum(['ok', 'degraded'] as const, { title: 'HealthStatus', description: '`degraded` while counts are not exact, or the clock is not right.' }),
     version: Type.String(),
     uptime_seconds: Count('Whole seconds since the process started.'),
     subscribers: Count('Open live connections.'),
@@ -49,4 +49,4 @@ export const Health = Type.Object(
 
 export type Health = Static<typeof Health>
 
-export const Liveness = Type.Object({ status: StringEnum(['ok'] as const) }, { $id: 'Liveness', title: 'Liveness' })
+export const Liveness = Type.Object({ status: StringEnum(['ok'] as const, { title: 'LivenessStatus' }) }, { $id: 'Liveness', title: 'Liveness' })

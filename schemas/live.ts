@@ -48,7 +48,7 @@ export const EventsFrame = Type.Object(
 export const GapFrame = Type.Object(
   {
     type: Type.Literal('gap'),
-    reason: StringEnum(GAP_REASONS),
+    reason: StringEnum(GAP_REASONS, { title: 'GapReason', description: 'Why; more reasons may come.' }),
     after: Type.String({ description: 'The place up to which everything was delivered, or the one that was asked for.' }),
     cursor: Cursor
   },
@@ -96,7 +96,7 @@ export const PongFrame = Type.Object(
 )
 
 export const ErrorFrame = Type.Object(
-  { type: Type.Literal('error'), id: FrameId, code: StringEnum(FRAME_ERROR_CODES), detail: Type.String() },
+  { type: Type.Literal('error'), id: FrameId, code: StringEnum(FRAME_ERROR_CODES, { title: 'FrameErrorCode', description: 'What was wrong, for programs; more codes may come.' }), detail: Type.String() },
   { $id: 'ErrorFrame', title: 'ErrorFrame', description: 'A client frame that could not be carried out.' }
 )
 

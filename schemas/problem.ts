@@ -7,7 +7,7 @@ const problemFields = {
   type: Type.String({ description: '`/problems/<code>`; it can be opened.', format: 'uri-reference' }),
   title: Type.String({ description: 'The kind of problem, the same for every one of its code.' }),
   status: Type.Integer({ minimum: 400, maximum: 599, description: 'The HTTP status.' }),
-  code: Type.String({ description: 'The kind of problem, for programs.' }),
+  code: Type.String({ title: 'ProblemCode', description: 'The kind of problem, for programs; more codes may come.' }),
   detail: Type.String({ description: 'What was wrong with this request, for people.' }),
   request_id: Type.String({ description: 'The id of this request, also in `x-request-id` and in the log.' })
 }

@@ -22,7 +22,7 @@ export const EventError = Type.Object(
   {
     index: Count('The place of the event in the request, from 0; of an NDJSON body, counted without blank lines.'),
     event_id: Type.Optional(Type.String({ description: 'The id of the event, in lower case, where it had a valid one.' })),
-    code: StringEnum([...REJECTION_CODES, ...UNAVAILABLE_CODES], { description: 'What was wrong, for programs.' }),
+    code: StringEnum([...REJECTION_CODES, ...UNAVAILABLE_CODES], { title: 'EventErrorCode', description: 'What was wrong, for programs; more codes may come.' }),
     pointer: Type.String({ description: 'JSON Pointer (RFC 6901) to the field within the event; empty for the whole event.' }),
     detail: Type.String({ description: 'What was wrong, for people.' })
   },

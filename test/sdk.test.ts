@@ -6,7 +6,7 @@ import { createEventClient, type EventClient } from '../openapi/client.ts'
 import type { components } from '../openapi/types.d.ts'
 import { startServer } from './harness.ts'
 
-type Event = components['schemas']['Event']
+type Event = components['schemas']['ActivityEvent']
 
 async function connect(t: Test, env?: Record<string, string>, key?: string): Promise<EventClient> {
   const { port } = await startServer(t, env)
@@ -29,7 +29,7 @@ t.test('the generated client drives the service', async (t) => {
 
   const sent = await client.POST('/events', { body: events })
   t.match(sent.data, { accepted: 3, duplicates: 0, errors: [] })
-  const again = await client.POST('/events', { body: events[0] })
+  const again = await client.POST('/events', { body: [events[0]] })
   t.match(again.data, { accepted: 0, duplicates: 1 })
 
   const summary = await client.GET('/analytics/summary', { params: { query: { window: '1h' } } })
@@ -68,7 +68,7 @@ t.test('refusals are typed, too', async (t) => {
   const summary = await client.GET('/analytics/summary', { params: { query: { window: '2h' } } })
   t.equal(summary.error?.code, 'invalid_query')
   // @ts-expect-error -- there is no such type of event
-  const unknown = await client.POST('/events', { body: event('ada', 'poke') })
+  const unknown = await client.POST('/events', { body: [event('ada', 'poke')] })
   t.equal(unknown.response.status, 422)
 })
 
@@ -76,7 +76,7 @@ t.test('a key goes along', async (t) => {
   const env = { WRITE_KEYS: 'writer', READ_KEYS: 'reader' }
   const { port } = await startServer(t, env)
   const [writer, reader, nobody] = ['writer', 'reader', undefined].map((key) => createEventClient(`http://127.0.0.1:${port}`, key))
-  t.equal((await writer.POST('/events', { body: event('ada', 'click') })).response.status, 200)
+  t.equal((await writer.POST('/events', { body: [event('ada', 'click')] })).response.status, 200)
   t.equal((await reader.GET('/analytics/summary')).data?.total_events, 1)
   t.equal((await nobody.GET('/analytics/summary')).error?.code, 'unauthorized')
 })

@@ -34,8 +34,7 @@ function streamsAreNotTriedOut() {
         wrapSelectors: {
           allowTryItOutFor: () => (state: SpecState, path: string, method: string) => {
             const responses = ['json', 'paths', path, method, 'responses']
-            return state.getIn([...responses, '101']) === undefined &&
-              state.getIn([...responses, '200', 'content', 'text/event-stream']) === undefined
+            return state.getIn([...responses, '200', 'content', 'text/event-stream']) === undefined
           }
         }
       }

@@ -6,22 +6,30 @@ import swagger, { type FastifyDynamicSwaggerOptions, type SwaggerTransform, type
 import fp from 'fastify-plugin'
 import packageJson from '../../package.json' with { type: 'json' }
 import { EXAMPLES, MIXED_RECEIPT, UNAVAILABLE_RECEIPT, bodyExamples, type NamedExample } from '../../schemas/examples.ts'
-import { publicFormat } from '../../schemas/formats.ts'
+import { publicName, publish, type Components, type PublicSchema } from '../../schemas/publish.ts'
 import { PROBLEMS, type ProblemCode } from '../errors.ts'
+import { share } from './openapi-components.ts'
 
 const DESCRIPTION = `Takes user activity events, counts each exactly once, answers how many, by whom and when, and streams them live.
 
 **Retry anything; the count stays exact, and the very next answer shows it.** An \`event_id\` counts once, however often
 and over whichever transport it is sent.
 
-Answers may gain fields and codes; ignore what you do not know. The live connection is described in
-[\`/asyncapi.json\`](/asyncapi.json).
+Answers may gain fields and codes; ignore what you do not know.
+
+**Live:** \`GET /ws/events\` is a WebSocket of JSON text frames: it delivers events as they are accepted, resumes after a
+cursor, takes events to publish, and sends summaries when they change. Its frames are described in
+[\`/asyncapi.json\`](/asyncapi.json); a plain request is answered with 426.
+
+Keys are needed only where they are set: \`writeKey\` to send events, \`readKey\` for everything that reads.
 
 Errors are problem details (RFC 9457); every \`code\` can be looked up at \`/problems/<code>\`, which lists them all.`
 
+/** Addresses whose query string nobody looks at: probes put all kinds of things there. */
+const OPEN_QUERIES: readonly string[] = ['/health', '/health/live', '/health/ready', '/metrics']
+
 /** What a problem of each status typically says. */
 const TYPICAL_PROBLEMS: Readonly<Record<string, readonly [ProblemCode, string]>> = {
-  400: ['invalid_query', '`limit` must be <= 1000'],
   401: ['unauthorized', 'this key is not known'],
   403: ['forbidden', 'this needs another key, and this key is for something else'],
   404: ['not_found', 'there is no problem of this code'],
@@ -39,51 +47,80 @@ const TYPICAL_PROBLEMS: Readonly<Record<string, readonly [ProblemCode, string]>>
 
 /** The same of requests that carry events. */
 const TYPICAL_BODY_PROBLEMS: typeof TYPICAL_PROBLEMS = {
-  400: ['invalid_json', 'unexpected end of the body at line 1, column 42'],
   503: ['all_unavailable', 'see `errors`; send the same request again']
 }
 
-const RETRY_AFTER_HEADER = { 'Retry-After': { description: 'Seconds after which to send the request again.', schema: { type: 'integer', minimum: 0 } } }
+/** The 400 of operations that take such a query parameter; the first that fits. */
+const TYPICAL_QUERY_PROBLEMS: readonly (readonly [string, ProblemCode, string])[] = [
+  ['after', 'invalid_cursor', 'this is not a cursor that an answer of this service gave'],
+  ['interval', 'invalid_query', '`interval` must be one of minute, hour'],
+  ['user_id', 'invalid_query', '`limit` must be <= 1000'],
+  ['window', 'invalid_query', '`window` must be one of 1h, 24h, 7d']
+]
+
+const HEADERS = {
+  RequestId: { description: 'The id of this request: the one that was sent along, else a new one. The log has it, too.', schema: { type: 'string' } },
+  RetryAfter: { description: 'Seconds after which to send the request again.', schema: { type: 'integer', format: 'int64', minimum: 0 } },
+  WwwAuthenticate: { description: 'How to send a key: `Bearer`.', schema: { type: 'string' } }
+}
+
+const header = (name: keyof typeof HEADERS) => ({ $ref: `#/components/headers/${name}` })
 
 /** The parts of the document that are completed here. */
 interface Document {
   paths: Record<string, Record<string, Operation>>
-  components: { schemas: Record<string, { examples?: unknown[] }> }
+  components: { schemas: Components, headers?: object, parameters?: object, responses?: object }
 }
 
 interface Operation {
-  requestBody?: { content: Record<string, { examples?: Record<string, NamedExample> }> }
+  parameters?: Parameter[]
+  requestBody?: { content: Record<string, { schema: PublicSchema, examples?: Record<string, NamedExample> }> }
   responses: Record<string, Response>
 }
 
+interface Parameter {
+  name: string
+  in: string
+  schema: PublicSchema
+}
+
 interface Response {
-  content?: Record<string, { schema: { $ref?: string }, example?: unknown }>
+  content?: Record<string, { schema: PublicSchema, example?: unknown }>
   headers?: object
 }
 
-/** Says which keys a route asks for; none are needed as long as none are set. */
+/** Says which key a route asks for; none are needed as long as none are set. */
 const addSecurity: SwaggerTransform = ({ schema, url, route }) => {
-  const { properties = {} } = (schema?.querystring ?? {}) as { properties?: object }
-  const security: Record<string, string[]>[] = []
-  if (route.config?.scope !== undefined || 'key' in properties) security.push({}, { bearer: [] })
-  if ('key' in properties) security.push({ key: [] })
-  return { schema: { ...schema, security }, url }
+  const { scope } = route.config ?? {}
+  return { schema: { ...schema, security: scope === undefined ? [] : [{}, { [`${scope}Key`]: [] }] }, url }
 }
 
-function exampleProblem(status: string, { $ref = '' }: { $ref?: string }, hasBody: boolean): object {
-  const [code, detail] = (hasBody ? TYPICAL_BODY_PROBLEMS[status] : undefined) ?? TYPICAL_PROBLEMS[status]
-  const fields = $ref.endsWith('/ReceiptProblem') ? EXAMPLES.ReceiptProblem : EXAMPLES.Problem
+/** What is typically wrong with a request of this operation. */
+function typicalBadRequest({ parameters = [], requestBody }: Operation, hasQuery: boolean): readonly [ProblemCode, string] {
+  if (requestBody !== undefined) return ['invalid_json', 'unexpected end of the body at line 1, column 42']
+  const found = TYPICAL_QUERY_PROBLEMS.find(([name]) => parameters.some((parameter) => parameter.name === name))
+  if (found !== undefined) return [found[1], found[2]]
+  return hasQuery ? ['invalid_query', 'unknown query parameter `limit`; known are none'] : ['bad_request', 'there are two host headers']
+}
+
+function exampleProblem(status: string, schema: PublicSchema, operation: Operation, hasQuery: boolean): object {
+  const [code, detail] = status === '400'
+    ? typicalBadRequest(operation, hasQuery)
+    : (operation.requestBody && TYPICAL_BODY_PROBLEMS[status]) ?? TYPICAL_PROBLEMS[status]
+  const fields = String(schema.$ref).endsWith('/ReceiptProblem') ? EXAMPLES.ReceiptProblem : EXAMPLES.Problem
   const receipt = code === 'all_unavailable' ? UNAVAILABLE_RECEIPT : undefined
   return { ...fields, type: `/problems/${code}`, title: PROBLEMS[code].title, status: PROBLEMS[code].status, code, detail, ...receipt }
 }
 
-function completeResponse(status: string, { content = {}, ...response }: Response, hasBody: boolean): Response {
+function completeResponse(status: string, { content = {}, ...response }: Response, operation: Operation, hasQuery: boolean): Response {
   for (const [mediaType, media] of Object.entries(content)) {
-    if (mediaType === 'application/problem+json') media.example = exampleProblem(status, media.schema, hasBody)
-    if (mediaType === 'text/event-stream') media.example = `id: ${EXAMPLES.Receipt.cursor}\ndata: ${JSON.stringify(EXAMPLES.Event)}\n\n`
+    if (mediaType === 'application/problem+json') media.example = exampleProblem(status, media.schema, operation, hasQuery)
+    if (mediaType === 'text/event-stream') media.example = `data: ${JSON.stringify(EXAMPLES.Event)}\nid: ${EXAMPLES.Receipt.cursor}\n\n`
     if (status === '207') media.example = MIXED_RECEIPT
   }
-  const headers = status === '429' || status === '503' ? RETRY_AFTER_HEADER : undefined
+  const headers: Record<string, object> = { 'x-request-id': header('RequestId') }
+  if (status === '429' || status === '503') headers['Retry-After'] = header('RetryAfter')
+  if (status === '401') headers['WWW-Authenticate'] = header('WwwAuthenticate')
   return { ...response, headers, content }
 }
 
@@ -96,19 +133,46 @@ export function setBodyExamples(document: object, examples: ReturnType<typeof bo
   }
 }
 
+/** A name as generators make a variable of it. */
+const variable = (name: string) => name.replaceAll('-', '').toLowerCase()
+
+/** Without query parameters that only stand in for a header: both would be one variable, and the client would not compile. */
+function dropStandIns(operation: Operation): void {
+  const headers = operation.parameters?.filter((parameter) => parameter.in === 'header').map(({ name }) => variable(name)) ?? []
+  operation.parameters = operation.parameters?.filter((parameter) => parameter.in !== 'query' || !headers.includes(variable(parameter.name)))
+}
+
+/** The schemas of all operations and the named ones, published. */
+function publishSchemas(document: Document, operations: readonly Operation[]): void {
+  const components: Components = {}
+  for (const [name, schema] of Object.entries(document.components.schemas)) publish({ ...schema, title: name }, components)
+  for (const { parameters = [], requestBody, responses } of operations) {
+    const contents = [requestBody, ...Object.values(responses)].flatMap((carrier) => Object.values(carrier?.content ?? {}))
+    for (const carrier of [...parameters, ...contents]) carrier.schema = publish(carrier.schema, components)
+  }
+  for (const [name, example] of Object.entries(EXAMPLES)) {
+    if (publicName(name) in components) components[publicName(name)].examples = [example]
+  }
+  components.ProblemCode['x-extensible-enum'] = Object.keys(PROBLEMS)
+  document.components = { ...document.components, schemas: components, headers: HEADERS }
+}
+
 const complete: SwaggerTransformObject = (made) => {
   if (!('openapiObject' in made)) throw new TypeError('only OpenAPI is made here')
-  const document: Document = JSON.parse(JSON.stringify(made.openapiObject, (key, value) => key === 'format' ? publicFormat(value) : value))
-  for (const [name, schema] of Object.entries(document.components.schemas)) {
-    const example: unknown = EXAMPLES[name as keyof typeof EXAMPLES]
-    if (example !== undefined) schema.examples = [example]
-  }
-  for (const path of Object.values(document.paths)) {
-    for (const { responses, requestBody } of Object.values(path)) {
-      for (const [status, response] of Object.entries(responses)) responses[status] = completeResponse(status, response, requestBody !== undefined)
+  const document: Document = JSON.parse(JSON.stringify(made.openapiObject))
+  const operations = Object.values(document.paths).flatMap((path) => Object.values(path))
+  operations.forEach(dropStandIns)
+  publishSchemas(document, operations)
+  for (const [path, methods] of Object.entries(document.paths)) {
+    for (const operation of Object.values(methods)) {
+      const hasQuery = !OPEN_QUERIES.includes(path)
+      for (const [status, response] of Object.entries(operation.responses)) {
+        operation.responses[status] = completeResponse(status, response, operation, hasQuery)
+      }
     }
   }
   setBodyExamples(document, bodyExamples())
+  share(document)
   return document as object
 }
 
@@ -131,8 +195,8 @@ const options: FastifyDynamicSwaggerOptions = {
     ],
     components: {
       securitySchemes: {
-        bearer: { type: 'http', scheme: 'bearer', description: 'A key of the service; needed only where keys are set.' },
-        key: { type: 'apiKey', in: 'query', name: 'key', description: 'The same key, for what cannot send headers: EventSource, WebSocket, sendBeacon.' }
+        readKey: { type: 'http', scheme: 'bearer', description: 'A key of `READ_KEYS`; needed only where keys are set.' },
+        writeKey: { type: 'http', scheme: 'bearer', description: 'A key of `WRITE_KEYS`; needed only where keys are set.' }
       }
     }
   },

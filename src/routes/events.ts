@@ -4,7 +4,7 @@ import fp from 'fastify-plugin'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { Static } from '@sinclair/typebox'
 import {
-  Event, EventBatch, EventPage, EventPageQuery, EVENT_TYPES, IngestQuery, Receipt, ReceiptProblem, ref
+  EventBatch, EventPage, EventPageQuery, EVENT_TYPES, IngestQuery, Receipt, ReceiptProblem, ref
 } from '../../schemas/index.ts'
 import type { Filter } from '../backends/backend.ts'
 import { ProblemError } from '../errors.ts'
@@ -27,7 +27,7 @@ const postSchema = {
   querystring: IngestQuery,
   body: {
     content: {
-      'application/json': { schema: { oneOf: [ref(Event), ref(EventBatch)] } },
+      'application/json': { schema: ref(EventBatch) },
       'application/x-ndjson': { schema: { type: 'string', description: 'One event a line; a bad line is rejected on its own.' } },
       'text/plain': { schema: { type: 'string', description: 'The same JSON, as a browser\'s sendBeacon sends it.' } }
     }
@@ -50,7 +50,7 @@ const getSchema = {
   operationId: 'listEvents',
   tags: ['events'],
   summary: 'Read events',
-  description: 'Retained events in order of arrival: those behind `after`, or without it the newest.',
+  description: 'Retained events in order of arrival: those after the cursor `after`, or without it the newest.',
   querystring: EventPageQuery,
   response: {
     ...GUARDED_PROBLEMS,

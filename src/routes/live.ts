@@ -26,6 +26,7 @@ declare module 'fastify' {
 type LiveRequest = FastifyRequest<{ Querystring: Static<typeof LiveQuery> }>
 
 const schema = {
+  hide: true, // /asyncapi.json describes it; a client made from OpenAPI could do nothing with it
   operationId: 'openLive',
   tags: ['live'],
   summary: 'Open a live connection',

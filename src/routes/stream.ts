@@ -23,7 +23,7 @@ const schema = {
     'are gone, the first message is of the event name `gap`. A message without data only carries the cursor; a library that hands it over hands over an empty text.',
   querystring: StreamQuery,
   headers: Type.Object({
-    'last-event-id': Type.Optional(Type.String({ description: 'The cursor of the last message seen; wins over `after`. Browsers send it by themselves.' }))
+    'last-event-id': Type.Optional(Type.String({ description: 'The cursor of the last message seen; wins over `after`. Browsers send it by themselves; who cannot set a header may send it as the query parameter `lastEventId`.' }))
   }),
   response: {
     ...GUARDED_PROBLEMS,

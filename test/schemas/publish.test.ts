@@ -1,0 +1,57 @@
+import { readFileSync } from 'node:fs'
+import t from 'tap'
+import { EVENT_TYPES, TIME_WINDOWS } from '../../schemas/index.ts'
+import { publish, type Components, type PublicSchema } from '../../schemas/publish.ts'
+import { Event } from '../../schemas/event.ts'
+
+const documents = ['openapi.json', 'asyncapi.json'].map((name) => ({
+  name,
+  document: JSON.parse(readFileSync(new URL(`../../openapi/${name}`, import.meta.url), 'utf8'))
+}))
+
+/** Every object within a document but those in examples. */
+function * objectsOf(value: unknown): Generator<PublicSchema> {
+  if (typeof value !== 'object' || value === null) return
+  if (!Array.isArray(value)) yield value as PublicSchema
+  for (const [key, member] of Object.entries(value)) {
+    if (!/^examples?$|^payload$/.test(key) || (member as PublicSchema)?.$ref !== undefined) yield * objectsOf(member)
+  }
+}
+
+for (const { name, document } of documents) {
+  t.test(`${name} says what generators need`, async (t) => {
+    for (const part of objectsOf(document)) {
+      const text = JSON.stringify(part).slice(0, 100)
+      if (part.type === 'integer') t.equal(part.format, 'int64', text)
+      if (part.type === 'number') t.equal(part.format, 'double', text)
+      if (part.additionalProperties === false) t.fail(`closed: ${text}`)
+      if (Array.isArray(part.enum)) t.ok(Object.values(document.components.schemas).includes(part), `only a component is an enum: ${text}`)
+      if (typeof part.$ref === 'string') {
+        const target = part.$ref.slice(2).split('/').reduce((at, key) => at?.[key], document)
+        t.type(target, 'object', part.$ref)
+      }
+    }
+    const { ActivityEvent, EventType, TimeWindow, EventErrorCode, Event } = document.components.schemas
+    t.equal(Event, undefined, 'the name is that of the DOM')
+    t.same(ActivityEvent.properties.event_type, { $ref: '#/components/schemas/EventType' })
+    t.same(EventType.enum, EVENT_TYPES)
+    t.equal(TimeWindow['x-enum-varnames'].length, TIME_WINDOWS.length)
+    t.notOk('enum' in EventErrorCode, 'codes may come')
+    t.ok(EventErrorCode['x-extensible-enum'].includes('invalid_timestamp'))
+  })
+}
+
+t.test('the schemas that judge requests stay as they are', async (t) => {
+  const before = JSON.stringify(Event)
+  const components: Components = {}
+  t.same(publish(Event, components), { $ref: '#/components/schemas/ActivityEvent' })
+  t.equal(JSON.stringify(Event), before)
+  t.equal(Event.additionalProperties, false)
+})
+
+t.test('a published pattern refuses what the format refuses', async (t) => {
+  const { pattern } = documents[0].document.components.schemas.ActivityEvent.properties.user_id
+  const isUserId = new RegExp(pattern, 'u')
+  for (const id of ['user-42', 'Zoë', '\u{1f600}']) t.ok(isUserId.test(id), id)
+  for (const id of ['', 'a\n', '\u0000', '\u007f', 'x\u0085']) t.notOk(isUserId.test(id), JSON.stringify(id))
+})
