@@ -1,0 +1,160 @@
+/**
+ * Makes clients of the OpenAPI document with the generators that people use, compiles them and drives each against the
+ * running service and against a stub that answers more than the document says. Says what it left out, and why; ends
+ * with 1 if a client does not do what it should.
+ */
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { EXAMPLES, MIXED_RECEIPT } from '../../schemas/examples.ts'
+
+const ROOT = join(import.meta.dirname, '..', '..')
+const DOCUMENT = join(ROOT, 'openapi', 'openapi.json')
+const HERE = import.meta.dirname
+const LIMIT = 240_000 // ms for one command
+
+/** How one generator is used. Commands run one after the other in a folder of its own. */
+interface Generator {
+  name: string
+  /** Programs without which it is left out. */
+  needs: readonly string[]
+  /** Drivers and what they need, by the name in the folder. */
+  files: Readonly<Record<string, string>>
+  install?: readonly string[][]
+  generate: readonly string[][]
+  compile: readonly string[][]
+  drive: readonly string[]
+}
+
+const bin = (name: string) => join(ROOT, 'node_modules', '.bin', name)
+
+const OPENAPI_GENERATOR = 'openapi-generator-cli-7.17.0.jar'
+const FETCH_JAR = ['mvn', '-q', 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy',
+  '-Dartifact=org.openapitools:openapi-generator-cli:7.17.0', '-DoutputDirectory=.']
+
+/** A client in TypeScript: compiled to CommonJS, since generated imports have no extension. */
+function typescript(name: string, generate: string[][], more: Partial<Generator> = {}): Generator {
+  return {
+    name,
+    needs: [],
+    files: { 'driver.ts': `typescript/${name}.ts`, 'scenario.ts': 'typescript/scenario.ts' },
+    generate,
+    compile: [[bin('tsc'), '--strict', '--target', 'es2022', '--module', 'commonjs', '--moduleResolution', 'node10', '--lib', 'es2023,dom,dom.iterable',
+      '--types', 'node', '--skipLibCheck', '--esModuleInterop', '--outDir', 'out', 'driver.ts']],
+    drive: [process.execPath, 'out/driver.js'],
+    ...more
+  }
+}
+
+const GENERATORS: readonly Generator[] = [
+  typescript('openapi-fetch', [[bin('openapi-typescript'), DOCUMENT, '--output', 'client/types.d.ts']]),
+  typescript('hey-api', [[bin('openapi-ts'), '--input', DOCUMENT, '--output', 'client', '--client', '@hey-api/client-fetch', '--no-log-file']]),
+  {
+    name: 'openapi-python-client',
+    needs: ['python3'],
+    files: { 'driver.py': 'python/openapi_python_client.py' },
+    install: [['python3', '-m', 'venv', 'venv'], ['venv/bin/pip', '-q', 'install', 'openapi-python-client==0.29.1']],
+    generate: [['venv/bin/openapi-python-client', 'generate', '--path', DOCUMENT, '--meta', 'none', '--overwrite', '--output-path', 'client']],
+    compile: [['venv/bin/python', '-m', 'compileall', '-q', 'client']],
+    drive: ['venv/bin/python', 'driver.py']
+  },
+  {
+    name: 'oapi-codegen',
+    needs: ['go'],
+    files: { 'main.go': 'go/oapi-codegen.go' },
+    install: [['go', 'mod', 'init', 'check']],
+    generate: [['go', 'run', 'github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen@v2.8.2', '-generate', 'types,client', '-package', 'events', '-o', 'client/client.go', DOCUMENT]],
+    compile: [['go', 'mod', 'tidy'], ['go', 'build', '-o', 'driver', '.']],
+    drive: ['./driver']
+  },
+  typescript('typescript-fetch', [['java', '-jar', OPENAPI_GENERATOR, 'generate', '-i', DOCUMENT, '-g', 'typescript-fetch', '-o', 'client']],
+    { needs: ['java', 'mvn'], install: [FETCH_JAR] })
+]
+
+const run = promisify(execFile)
+
+/** Runs commands one after the other. */
+async function runAll(commands: readonly (readonly string[])[], cwd: string, env?: NodeJS.ProcessEnv): Promise<void> {
+  for (const [program, ...args] of commands) await run(program, args, { cwd, timeout: LIMIT, maxBuffer: 64 << 20, env: { ...process.env, ...env } })
+}
+
+async function isThere(program: string): Promise<boolean> {
+  return run('which', [program]).then(() => true, () => false)
+}
+
+/** A service of tomorrow: its answers have one more field, and a code that no client knows. */
+async function startStub() {
+  const receipt = { ...MIXED_RECEIPT, tomorrow: true, errors: [{ ...MIXED_RECEIPT.errors[0], code: 'a_code_of_tomorrow', tomorrow: 1 }] }
+  const health = { ...EXAMPLES.Health, tomorrow: 'x', store: { ...EXAMPLES.Health.store, log_bytes: 3_000_000_000, tomorrow: null } }
+  const server = createServer((request, response) => {
+    request.resume()
+    response.writeHead(request.method === 'POST' ? 207 : 200, { 'content-type': 'application/json' })
+    response.end(JSON.stringify(request.method === 'POST' ? receipt : health))
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, close: () => server.close().closeAllConnections() }
+}
+
+/** The service, as `npm start` starts it, with a key for writing and another for reading. */
+async function startService() {
+  const env = { ...process.env, PORT: '0', HOST: '127.0.0.1', WRITE_KEYS: 'writer', READ_KEYS: 'reader', STORE: 'memory' }
+  const child = spawn(process.execPath, ['src/server.ts'], { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'inherit'] })
+  const url = await new Promise<string>((resolve, reject) => {
+    let text = ''
+    child.stdout.on('data', (chunk) => {
+      text += chunk
+      const match = /http:\/\/127\.0\.0\.1:\d+/.exec(text)
+      if (match !== null) resolve(match[0])
+    })
+    child.once('exit', (code) => reject(new Error(`the service ended with ${code}: ${text}`)))
+  })
+  return { url, close: () => child.kill('SIGTERM') }
+}
+
+/** The verdict on one generator: `ok`, or the step that failed. */
+async function check(generator: Generator): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'sdk-'))
+  const [service, stub] = await Promise.all([startService(), startStub()])
+  let step = 'set up'
+  try {
+    await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'))
+    await writeFile(join(folder, 'package.json'), '{"type":"commonjs"}')
+    await mkdir(join(folder, 'client'))
+    for (const [name, source] of Object.entries(generator.files)) await cp(join(HERE, source), join(folder, name))
+    step = 'install'
+    await runAll(generator.install ?? [], folder)
+    step = 'generate'
+    await runAll(generator.generate, folder)
+    step = 'compile'
+    await runAll(generator.compile, folder)
+    step = 'drive'
+    await runAll([generator.drive], folder, { BASE_URL: service.url, STUB_URL: stub.url })
+    return 'ok'
+  } catch (error) {
+    const { message, stdout = '', stderr = '' } = error as Error & { stdout?: string, stderr?: string }
+    return `cannot ${step}: ${message}\n${stdout}${stderr}`
+  } finally {
+    service.close()
+    stub.close()
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+const chosen = process.argv.slice(2)
+for (const generator of GENERATORS.filter(({ name }) => chosen.length === 0 || chosen.includes(name))) {
+  const missing = []
+  for (const program of generator.needs) if (!await isThere(program)) missing.push(program)
+  if (missing.length > 0) {
+    console.log(`${generator.name}: skipped, needs ${missing.join(' and ')}`)
+    continue
+  }
+  const started = performance.now()
+  const verdict = await check(generator)
+  if (verdict !== 'ok') process.exitCode = 1
+  console.log(`${generator.name}: ${verdict} (${Math.round((performance.now() - started) / 1000)} s)`)
+}
