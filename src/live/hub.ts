@@ -10,6 +10,7 @@ import type { ReaderState } from './messages.ts'
 import { Session, type SessionContext, type SessionOptions } from './session.ts'
 import { Stream } from './stream.ts'
 import { Summaries } from './summaries.ts'
+import { UnfinishedMessages } from './unfinished-messages.ts'
 
 /** Milliseconds of everything live; the contract's unless a test is in a hurry. */
 export interface LiveTimes {
@@ -67,7 +68,12 @@ export class Hub {
   readonly #summaries: Summaries
   readonly #context: SessionContext
   readonly #members = new Set<Member>()
-  readonly #endListening: () => void
+  /** Set while somebody is connected: a store may have to look for what others append. */
+  #endListening: (() => void) | undefined
+  readonly #store: EventStore
+  /** Messages that are still on their way. */
+  readonly messages: UnfinishedMessages
+  readonly #placesByAddress = new Map<string, number>()
   /** Open connections, and those that are about to open. */
   #places = 0
   #isStopping = false
@@ -81,10 +87,8 @@ export class Hub {
     this.#context = {
       store, ingest, maxPublishBytes, feed: this.#feed, summaries: this.#summaries, heartbeat: times.heartbeat, liveness: times
     }
-    this.#endListening = store.onAppend(() => {
-      this.#summaries.wake()
-      this.#feed.wake()
-    })
+    this.#store = store
+    this.messages = new UnfinishedMessages(now)
   }
 
   /** Open connections. */
@@ -92,17 +96,29 @@ export class Hub {
     return this.#members.size
   }
 
-  /** Reserves a place for a connection that is about to open; undefined where no more can be served. [LIVE-6] */
-  reserve(): Place | undefined {
-    if (this.#isStopping || this.#places >= this.#maxSubscribers) return undefined
+  /**
+   * Reserves a place for a connection that is about to open; undefined where no more can be served [LIVE-6], or where its
+   * address has half of all places already [LIMIT-2].
+   */
+  reserve(address = ''): Place | undefined {
+    const held = this.#placesByAddress.get(address) ?? 0
+    if (this.#isStopping || this.#places >= this.#maxSubscribers || held >= Math.ceil(this.#maxSubscribers / 2)) return undefined
     this.#places++
+    this.#placesByAddress.set(address, held + 1)
     let isTaken = true
     return {
       release: () => {
-        if (isTaken) this.#places--
+        if (isTaken) this.#release(address)
         isTaken = false
       }
     }
+  }
+
+  #release(address: string): void {
+    this.#places--
+    const left = this.#placesByAddress.get(address)! - 1
+    if (left === 0) this.#placesByAddress.delete(address)
+    else this.#placesByAddress.set(address, left)
   }
 
   /** What has been done so far. */
@@ -127,13 +143,17 @@ export class Hub {
   leave(member: Session | Stream): void {
     if (!this.#members.delete(member)) return
     member.close()
-    if (this.#members.size === 0) this.#whenEmpty?.()
+    if (this.#members.size > 0) return
+    this.#endListening?.()
+    this.#endListening = undefined
+    this.#whenEmpty?.()
   }
 
   /** Lets time pass. */
   tick(): void {
     this.#feed.retry()
     this.#summaries.tick()
+    this.messages.tick()
     const now = this.#feed.now()
     for (const member of this.#members) member.tick(now)
   }
@@ -149,12 +169,16 @@ export class Hub {
   /** Cuts off whoever is left, and delivers nothing any more. */
   close(): void {
     for (const member of this.#members) member.terminate()
-    this.#endListening()
+    this.#endListening?.()
     this.#feed.stop()
   }
 
   #admit<T extends Member>(member: T): T {
     this.#members.add(member)
+    this.#endListening ??= this.#store.onAppend(() => {
+      this.#summaries.wake()
+      this.#feed.wake()
+    })
     return member
   }
 }

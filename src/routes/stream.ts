@@ -84,7 +84,7 @@ const stream: FastifyPluginAsyncTypebox = async (app) => {
   async function streamEvents(request: StreamRequest, reply: FastifyReply) {
     const { event_type: types, user_id: users } = request.query
     const response = reply.raw
-    const place = reservePlace(app)
+    const place = reservePlace(app, request.clientAddress)
     response.on('close', () => place.release())
     const location = await app.store.locate(afterOf(request))
     if (request.method === 'HEAD') return reply.headers(HEADERS).send()

@@ -220,8 +220,8 @@ t.test('subprotocols', async (t) => {
   t.notOk('sec-websocket-extensions' in (await compressed.answer())!.headers, 'no compression')
 })
 
-t.test('no more than MAX_SUBSCRIBERS, however many come at once', async (t) => {
-  const { app, port } = await startServer(t, { MAX_SUBSCRIBERS: '5' })
+t.test('no more than half of MAX_SUBSCRIBERS from one address, however many come at once [LIMIT-2]', async (t) => {
+  const { app, port } = await startServer(t, { MAX_SUBSCRIBERS: '10' })
   const outcomes = await Promise.allSettled(Array.from({ length: 20 }, () => LiveClient.open(t, port)))
   const clients = outcomes.flatMap((outcome) => outcome.status === 'fulfilled' ? [outcome.value] : [])
   const refusals = outcomes.flatMap((outcome) => outcome.status === 'rejected' ? [outcome.reason as Refusal] : [])

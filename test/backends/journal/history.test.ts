@@ -99,7 +99,7 @@ t.test('a new epoch begins, and says why', async (t) => {
       for (const name of ['events.db', 'events.db-wal', 'events.db-shm']) rmSync(life.path(name), { force: true })
       copyFileSync(life.path('backup'), life.path('events.db'))
       life.reboot({ end: 0, checksum: 0 })
-    }, /another file/],
+    }, /another file|write-ahead log is missing/], // a new file may get the number of the old one
     ['the write-ahead log of a journal that was killed was deleted', async (life, journal) => {
       await life.kill(journal)
       rmSync(life.path('events.db-wal'))
