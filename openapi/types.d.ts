@@ -117,7 +117,7 @@ export interface paths {
         };
         /**
          * Stream events
-         * @description Server-Sent Events that never end: each message is one event, its `id` the cursor after it. Goes on after `Last-Event-ID`, `lastEventId` or `after`, the first of them that is given, else begins with what comes from now on. If the events after that cursor are gone, the first message is of the event name `gap`. A message without data only carries the cursor; a library that hands it over hands over an empty text.
+         * @description Server-Sent Events that never end: each message is one event, its `id` the cursor after it. Goes on after `Last-Event-ID`, `lastEventId` or `after`, the first of them that is given, else begins with what comes from now on. If the events after that cursor are gone, the first message is of the event name `gap`. A message without data only carries the cursor; a library that hands it over hands over an empty text. Try it with `curl -N http://localhost:8080/events/stream`.
          */
         get: operations["streamEvents"];
         put?: never;

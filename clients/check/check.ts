@@ -73,7 +73,30 @@ const GENERATORS: readonly Generator[] = [
     drive: ['./driver']
   },
   typescript('typescript-fetch', [['java', '-jar', OPENAPI_GENERATOR, 'generate', '-i', DOCUMENT, '-g', 'typescript-fetch', '-o', 'client']],
-    { needs: ['java', 'mvn'], install: [FETCH_JAR] })
+    { needs: ['java', 'mvn'], install: [FETCH_JAR] }),
+  {
+    name: 'openapi-generator-python',
+    needs: ['java', 'mvn', 'python3'],
+    files: { 'driver.py': 'python/openapi-generator.py' },
+    install: [FETCH_JAR, ['python3', '-m', 'venv', 'venv']],
+    generate: [['java', '-jar', OPENAPI_GENERATOR, 'generate', '-i', DOCUMENT, '-g', 'python', '-o', 'made',
+      '--additional-properties=packageName=client,disallowAdditionalPropertiesIfNotPresent=false']],
+    compile: [['venv/bin/pip', '-q', 'install', './made'], ['venv/bin/python', '-m', 'compileall', '-q', 'made/client']],
+    drive: ['venv/bin/python', 'driver.py']
+  },
+  {
+    name: 'openapi-generator-go',
+    needs: ['java', 'mvn', 'go'],
+    files: { 'main.go': 'go/openapi-generator.go' },
+    install: [FETCH_JAR, ['go', 'mod', 'init', 'check']],
+    generate: [
+      ['java', '-jar', OPENAPI_GENERATOR, 'generate', '-i', DOCUMENT, '-g', 'go', '-o', 'client',
+        '--additional-properties=packageName=events,disallowAdditionalPropertiesIfNotPresent=false'],
+      ['rm', '-r', 'client/test', 'client/go.mod', 'client/go.sum']
+    ],
+    compile: [['go', 'mod', 'tidy'], ['go', 'build', '-o', 'driver', '.']],
+    drive: ['./driver']
+  }
 ]
 
 const run = promisify(execFile)

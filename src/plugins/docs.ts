@@ -61,7 +61,8 @@ function linesAreText() {
 const uiConfig: FastifySwaggerUiConfigOptions = {
   layout: 'BaseLayout',
   plugins: [streamsAreNotTriedOut, linesAreText],
-  displayRequestDuration: true
+  displayRequestDuration: true,
+  persistAuthorization: true
 }
 
 /** A document as JSON that people can read, too. */

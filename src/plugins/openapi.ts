@@ -19,7 +19,8 @@ Answers may gain fields and codes; ignore what you do not know.
 
 **Live:** \`GET /ws/events\` is a WebSocket of JSON text frames: it delivers events as they are accepted, resumes after a
 cursor, takes events to publish, and sends summaries when they change. Its frames are described in
-[\`/asyncapi.json\`](/asyncapi.json); a plain request is answered with 426.
+[\`/asyncapi.json\`](/asyncapi.json); a plain request is answered with 426. Try it in a browser:
+\`new WebSocket('ws://localhost:8080/ws/events').onmessage = ({ data }) => console.log(data)\`.
 
 Keys are needed only where they are set: \`writeKey\` to send events, \`readKey\` for everything that reads.
 

@@ -20,7 +20,7 @@ const schema = {
   summary: 'Stream events',
   description: 'Server-Sent Events that never end: each message is one event, its `id` the cursor after it. Goes on after ' +
     '`Last-Event-ID`, `lastEventId` or `after`, the first of them that is given, else begins with what comes from now on. If the events after that cursor ' +
-    'are gone, the first message is of the event name `gap`. A message without data only carries the cursor; a library that hands it over hands over an empty text.',
+    'are gone, the first message is of the event name `gap`. A message without data only carries the cursor; a library that hands it over hands over an empty text. Try it with `curl -N http://localhost:8080/events/stream`.',
   querystring: StreamQuery,
   headers: Type.Object({
     'last-event-id': Type.Optional(Type.String({ description: 'The cursor of the last message seen; wins over `after`. Browsers send it by themselves; who cannot set a header may send it as the query parameter `lastEventId`.' }))
