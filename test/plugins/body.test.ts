@@ -243,12 +243,16 @@ t.test('what small bodies become when they are decompressed is bounded in total 
   })
   const before = process.memoryUsage().arrayBuffers
   let most = 0
-  const clients = Array.from({ length: 100 }, () => new RawClient(t, port))
-  await Promise.all(clients.map(async (client, i) => {
+  const clients = Array.from({ length: 60 }, () => new RawClient(t, port))
+  const answers = await Promise.all(clients.map(async (client, i) => {
     await client.send(texts[i % texts.length])
-    check(t, await client.answer(), 400, 'no_events')
+    const answer = await client.answer()
     most = Math.max(most, process.memoryUsage().arrayBuffers)
+    return answer?.status
   }))
+  // Where reading is slower than decompressing, some must make room.
+  t.ok(answers.every((status) => status === 400 || status === 503), String(answers))
+  t.ok(answers.includes(400))
   t.ok(most - before < 200 << 20, `${(most - before) >> 20} MiB`)
   t.equal(app.store.health().ids, 0)
 })

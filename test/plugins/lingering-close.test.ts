@@ -63,7 +63,7 @@ t.test('it ends after a silence, after a time, and after as much as a body may h
 })
 
 t.test('only so many linger; the oldest ends first', async (t) => {
-  const { app, port } = await startServer(t, { WRITE_KEYS: 'w' })
+  const { app, port } = await startServer(t, { WRITE_KEYS: 'w' }, { lingerTimes: { total: 300_000, silence: 300_000 } })
   const clients: RawClient[] = []
   for (let i = 0; i < 1003; i++) {
     const client = new RawClient(t, port, true)
