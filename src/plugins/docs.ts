@@ -79,6 +79,13 @@ function yaml(document: object): string {
   return tree.toString({ lineWidth: 0 })
 }
 
+/** Swagger UI's page, readable on a phone, and without addresses that a proxy's prefix would break. */
+function placed(html: string): string {
+  return html
+    .replace('<head>', '<head>\n      <meta name="viewport" content="width=device-width, initial-scale=1">')
+    .replaceAll('"/docs/static/', '"docs/static/')
+}
+
 /** Makes something when it is first asked for. */
 function once<T>(make: () => T): () => T {
   let made: T | undefined
@@ -101,18 +108,20 @@ export default fp(async (app) => {
 
   await app.register(async (ui) => {
     await ui.register(pages)
+    ui.addHook('onSend', async (_request, reply, payload) =>
+      String(reply.getHeader('content-type')).startsWith('text/html') && typeof payload === 'string' ? placed(payload) : payload)
     await ui.register(swaggerUi, {
       routePrefix: '/docs',
       uiConfig,
       theme: { title: 'Event processing service' },
       transformSpecification: (document) => {
         setBodyExamples(document, bodyExamples(new Date().toISOString(), v7))
-        return document
+        return { ...document, servers: [{ url: '..', description: 'This service' }] } // seen from /docs/json, behind any prefix
       }
     })
   })
 
-  app.get('/', { schema: { hide: true } }, async (_request, reply) => reply.redirect('/docs'))
+  app.get('/', { schema: { hide: true } }, async (_request, reply) => reply.redirect('docs/')) // relative: a proxy may have put a prefix before it
 }, {
   name: 'docs',
   // Hooks reach the routes that are added after them, and these are the first.

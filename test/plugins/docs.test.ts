@@ -1,3 +1,6 @@
+import { once } from 'node:events'
+import { createServer, request } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import type { Page } from 'playwright-core'
 import t from 'tap'
 import { noChromium, openChromium } from '../compat/chromium.ts'
@@ -29,7 +32,7 @@ t.test('the documents', async (t) => {
   t.test('are where a newcomer looks first', async (t) => {
     const answer = await app.inject('/')
     t.equal(answer.statusCode, 302)
-    t.equal(answer.headers.location, '/docs')
+    t.equal(answer.headers.location, 'docs/', 'relative, for a proxy may put a prefix before it')
   })
 
   t.test('describe themselves nowhere, and every other route once', async (t) => {
@@ -120,4 +123,30 @@ t.test('"Try it out" counts, in a browser', { skip: noChromium, timeout: 115_000
   await stream.open()
   t.equal(await stream.tryOut.count(), 0, 'it never ends, so it cannot be tried out')
   t.same(complaints, [], 'nothing is blocked and nothing fails')
+})
+
+t.test('the page works behind a prefix, and on a phone', { skip: noChromium, timeout: 115_000 }, async (t) => {
+  const { port } = await startServer(t)
+  const proxy = createServer((incoming, outgoing) => {
+    const path = incoming.url!.replace(/^\/events-api/, '')
+    if (path === incoming.url) return outgoing.writeHead(404).end() // the host's root is somebody else's
+    const { method, headers } = incoming
+    incoming.pipe(request({ port, path, method, headers }, (answer) => {
+      outgoing.writeHead(answer.statusCode!, answer.headers)
+      answer.pipe(outgoing)
+    }))
+  }).listen(0, '127.0.0.1')
+  t.teardown(() => proxy.close().closeAllConnections())
+  await once(proxy, 'listening')
+
+  const page = await (await openChromium(t)).newPage({ viewport: { width: 375, height: 700 } })
+  page.setDefaultTimeout(60_000)
+  for (const path of ['/', '/docs', '/docs/']) {
+    await page.goto(`http://127.0.0.1:${(proxy.address() as AddressInfo).port}/events-api${path}`)
+    const send = operationOn(page, 'operations-events-sendEvents')
+    await send.open()
+    await send.tryOut.click()
+    t.match(await send.execute(), { status: 200, body: { accepted: 1 } }, path)
+    t.equal(await page.locator('meta[name=viewport]').count(), 1)
+  }
 })
