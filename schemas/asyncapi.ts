@@ -71,7 +71,7 @@ const SENT = SERVER_FRAMES.filter((frame) => frame === ErrorFrame || REQUESTS.ev
 
 function receiving({ id, title, messages, answer }: (typeof REQUESTS)[number]) {
   const reply = { channel, messages: messagesOf([answer, ErrorFrame]) }
-  return [id, { action: 'receive', channel, title, summary: `${title}; answered in the order in which frames come.`, messages: messagesOf(messages), reply }]
+  return [id, { action: 'receive', channel, title, summary: title, description: 'Answered in the order in which frames come.', messages: messagesOf(messages), reply }]
 }
 
 /** Makes the document. The same version gives the same document. */
@@ -110,6 +110,7 @@ export function asyncApiDocument(version: string): object {
         channel,
         title: 'What the service sends',
         summary: 'Events, gaps, summaries and errors.',
+        description: 'What comes without being asked for each time. Clients ignore the types and fields that they do not know.',
         messages: messagesOf(SENT)
       },
       ...Object.fromEntries(REQUESTS.map(receiving))
