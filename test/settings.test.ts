@@ -30,6 +30,7 @@ t.test('the defaults', async (t) => {
     LOG_LEVEL: 'info',
     MAX_BODY_BYTES: 10_485_760,
     MAX_EVENTS: 10_000,
+    FAST_PATH: 'on',
     DEDUP_CAPACITY: 20_000_000,
     USER_CAPACITY: 5_000_000,
     EVENT_LOG_BYTES: 268_435_456,
