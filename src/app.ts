@@ -3,7 +3,7 @@
  * and hand in a clock, a logger or shorter timeouts.
  */
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyPluginCallback } from 'fastify'
-import type { Backend, Clock } from './backends/backend.ts'
+import type { Backend, Clock, RefusedError } from './backends/backend.ts'
 import type { LiveTimes } from './live/hub.ts'
 import { RequestLog } from './logger.ts'
 import backend from './plugins/backend.ts'
@@ -46,6 +46,8 @@ export interface Overrides {
   backend?: Backend
   /** The script of the journal's writing thread. */
   journalThread?: URL
+  /** Told when a journal turns out to be of no use while it is being read. */
+  refuse?: (error: RefusedError) => void
   /** Heartbeats, pings and summaries in a hurry. */
   liveTimes?: Partial<LiveTimes>
   /** Milliseconds in which a whole request must have arrived. */
@@ -123,6 +125,7 @@ export async function buildApp(settings: Settings, overrides: Overrides = {}): P
     loggerInstance: overrides.logger,
     logController: new RequestLog(),
     genReqId: requestId,
+    pluginTimeout: 0, // a journal may take minutes to open
     trustProxy: settings.TRUST_PROXY.length > 0 && addressTest(settings.TRUST_PROXY),
     frameworkErrors: answerFrameworkError,
     return503OnClosing: false, // plugins/graceful-shutdown answers with a problem instead

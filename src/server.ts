@@ -50,7 +50,7 @@ if (readArguments().help) {
 
 const settings = readSettings()
 const logger = await createLogger(settings.LOG_LEVEL, standardOutput())
-const app = await buildApp(settings, { logger }).catch((error: unknown) => {
+const app = await buildApp(settings, { logger, refuse: ({ message }) => fail(message) }).catch((error: unknown) => {
   if (error instanceof RefusedError) return fail(error.message)
   throw error
 })

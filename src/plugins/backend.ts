@@ -1,7 +1,7 @@
 /** Makes the backend that STORE asks for, known as `app.store` and `app.aggregator`, looks after it and closes it. */
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
-import type { Aggregator, Backend, Clock, EventStore } from '../backends/backend.ts'
+import { RefusedError, type Aggregator, type Backend, type Clock, type EventStore } from '../backends/backend.ts'
 import { createJournalBackend, type JournalReport } from '../backends/journal/journal.ts'
 import { createMemoryBackend } from '../backends/memory.ts'
 import { systemClock } from '../backends/system-clock.ts'
@@ -33,7 +33,7 @@ function logEngine(log: FastifyBaseLogger, report: RedisReport): void {
   else log.warn({ detail: report.detail }, 'redis')
 }
 
-async function createBackend({ log, settings }: FastifyInstance, clock: Clock, journalThread?: URL): Promise<Backend> {
+async function createBackend({ log, settings }: FastifyInstance, { clock = systemClock, journalThread, refuse }: BackendOptions): Promise<Backend> {
   const options = { clock, dedupCapacity: settings.DEDUP_CAPACITY, userCapacity: settings.USER_CAPACITY, logBytes: settings.EVENT_LOG_BYTES }
   if (settings.STORE === 'memory') return createMemoryBackend(options)
   if (settings.STORE === 'redis') {
@@ -49,17 +49,32 @@ async function createBackend({ log, settings }: FastifyInstance, clock: Clock, j
       report: (report) => logEngine(log, report)
     })
   }
-  return createJournalBackend({
+  const journal = await createJournalBackend({
     ...options,
     directory: settings.DATA_DIR,
     sync: settings.JOURNAL_SYNC,
     thread: journalThread,
     report: (report) => logReport(log, report)
   })
+  journal.replayed.catch((error: unknown) => {
+    if (error instanceof RefusedError && refuse !== undefined) refuse(error)
+    else log.fatal({ detail: (error as Error).message }, 'the journal cannot be read')
+  })
+  return journal
 }
 
-export default fp<{ clock?: Clock, backend?: Backend, journalThread?: URL }>(async (app, { clock = systemClock, backend, journalThread }) => {
-  const { store, aggregator } = backend ?? await createBackend(app, clock, journalThread)
+/** What a backend may be given in the place of the real thing. */
+export interface BackendOptions {
+  clock?: Clock
+  backend?: Backend
+  /** The script of the journal's writing thread. */
+  journalThread?: URL
+  /** Told when a journal turns out to be of no use after the start, while it is being read. */
+  refuse?: (error: RefusedError) => void
+}
+
+export default fp<BackendOptions>(async (app, options) => {
+  const { store, aggregator } = options.backend ?? await createBackend(app, options)
   app.decorate('store', store)
   app.decorate('aggregator', aggregator)
 
