@@ -208,6 +208,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/problems": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List all problems
+         * @description Every code of a request or an event, what it means, and whether the same may be sent again.
+         */
+        get: operations["listProblems"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/problems/{code}": {
         parameters: {
             query?: never;
@@ -237,7 +257,7 @@ export interface paths {
          *     | `not_found` | 404 | There is nothing here |
          *     | `method_not_allowed` | 405 | The method does not fit this address |
          *     | `request_timeout` | 408 | The request took too long to arrive |
-         *     | `cursor_lost` | 410 | What lies behind this cursor is gone |
+         *     | `cursor_lost` | 410 | The events after this cursor are gone |
          *     | `body_too_large` | 413 | The body is too large |
          *     | `too_many_events` | 413 | The body holds too many events |
          *     | `unsupported_media_type` | 415 | This media type cannot be read |
@@ -582,8 +602,9 @@ export interface components {
          * @description What a code means, for whoever opens the `type` of a problem.
          * @example {
          *       "code": "cursor_lost",
-         *       "title": "What lies behind this cursor is gone",
-         *       "status": 410
+         *       "title": "The events after this cursor are gone",
+         *       "status": 410,
+         *       "retry": false
          *     }
          */
         ProblemKind: {
@@ -597,6 +618,25 @@ export interface components {
             status?: number;
             /** @description What the code means in the `errors` of a receipt, if it occurs there. */
             event?: string;
+            /** @description Whether the same may be sent again, unchanged and with the same ids. */
+            retry: boolean;
+        };
+        /**
+         * ProblemList
+         * @description Every code there is.
+         * @example {
+         *       "problems": [
+         *         {
+         *           "code": "cursor_lost",
+         *           "title": "The events after this cursor are gone",
+         *           "status": 410,
+         *           "retry": false
+         *         }
+         *       ]
+         *     }
+         */
+        ProblemList: {
+            problems: components["schemas"]["ProblemKind"][];
         };
         /**
          * TimeWindow
@@ -1319,7 +1359,7 @@ export interface operations {
                     /**
                      * @example {
                      *       "type": "/problems/cursor_lost",
-                     *       "title": "What lies behind this cursor is gone",
+                     *       "title": "The events after this cursor are gone",
                      *       "status": 410,
                      *       "code": "cursor_lost",
                      *       "detail": "the events after this cursor are no longer retained; start again from `earliest` or without a cursor",
@@ -2035,6 +2075,70 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listProblems: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Every code. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemList"];
+                };
+            };
+            /** @description The query is not valid. */
+            400: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/invalid_query",
+                     *       "title": "The query string is not valid",
+                     *       "status": 400,
+                     *       "code": "invalid_query",
+                     *       "detail": "unknown query parameter `limit`; known are none",
+                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The host is not one of this service. */
+            403: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/forbidden",
+                     *       "title": "The key does not allow this",
+                     *       "status": 403,
+                     *       "code": "forbidden",
+                     *       "detail": "this needs another key, and this key is for something else",
+                     *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             431: components["responses"]["HeadersTooLarge"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["Unavailable"];

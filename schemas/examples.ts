@@ -11,7 +11,7 @@ import type {
   UnwatchedFrame, UnwatchFrame, WatchFrame, WatchingFrame, WelcomeFrame
 } from './live.ts'
 import type { EventPage } from './page.ts'
-import type { Problem, ProblemKind, ReceiptProblem } from './problem.ts'
+import type { Problem, ProblemKind, ProblemList, ReceiptProblem } from './problem.ts'
 import type { EventError, Receipt } from './receipt.ts'
 import type { Rejection, RejectionList } from './rejection.ts'
 
@@ -132,6 +132,7 @@ interface Examples {
   Problem: Problem
   ReceiptProblem: ReceiptProblem
   ProblemKind: ProblemKind
+  ProblemList: ProblemList
   Summary: Summary
   UserCount: UserCount
   UserCounts: UserCounts
@@ -184,7 +185,8 @@ export const EXAMPLES: Readonly<Examples> = {
     request_id: requestId,
     ...nothingTaken
   },
-  ProblemKind: { code: 'cursor_lost', title: 'What lies behind this cursor is gone', status: 410 },
+  ProblemKind: { code: 'cursor_lost', title: 'The events after this cursor are gone', status: 410, retry: false },
+  ProblemList: { problems: [{ code: 'cursor_lost', title: 'The events after this cursor are gone', status: 410, retry: false }] },
   Summary: summary,
   UserCount: userCount,
   UserCounts: {

@@ -31,9 +31,17 @@ export const ProblemKind = Type.Object(
     code: problemFields.code,
     title: Type.Optional(problemFields.title),
     status: Type.Optional(problemFields.status),
-    event: Type.Optional(Type.String({ description: 'What the code means in the `errors` of a receipt, if it occurs there.' }))
+    event: Type.Optional(Type.String({ description: 'What the code means in the `errors` of a receipt, if it occurs there.' })),
+    retry: Type.Boolean({ description: 'Whether the same may be sent again, unchanged and with the same ids.' })
   },
   { $id: 'ProblemKind', title: 'ProblemKind', description: 'What a code means, for whoever opens the `type` of a problem.' }
 )
 
 export type ProblemKind = Static<typeof ProblemKind>
+
+export const ProblemList = Type.Object(
+  { problems: Type.Array(ref(ProblemKind)) },
+  { $id: 'ProblemList', title: 'ProblemList', description: 'Every code there is.' }
+)
+
+export type ProblemList = Static<typeof ProblemList>

@@ -21,7 +21,7 @@ export const PROBLEMS = {
   not_found: { status: 404, title: 'There is nothing here' },
   method_not_allowed: { status: 405, title: 'The method does not fit this address' },
   request_timeout: { status: 408, title: 'The request took too long to arrive' },
-  cursor_lost: { status: 410, title: 'What lies behind this cursor is gone' },
+  cursor_lost: { status: 410, title: 'The events after this cursor are gone' },
   body_too_large: { status: 413, title: 'The body is too large' },
   too_many_events: { status: 413, title: 'The body holds too many events' },
   unsupported_media_type: { status: 415, title: 'This media type cannot be read' },

@@ -79,7 +79,7 @@ export class InvalidCursorError extends Error {
   override name = 'InvalidCursorError'
 }
 
-/** A well-formed cursor whose place is gone: what lies behind it can no longer be told whole. */
+/** A well-formed cursor after which events can no longer be read whole. */
 export class LostCursorError extends Error {
   override name = 'LostCursorError'
   readonly reason: LostReason

@@ -1,8 +1,8 @@
-/** `GET /problems/<code>`: what the `type` of a problem leads to, a few words on each code. */
+/** `GET /problems/<code>`: what the `type` of a problem leads to, a few words on each code; `GET /problems` lists all. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
 import fp from 'fastify-plugin'
-import { ProblemKind, type RejectionCode, type UnavailableCode } from '../../schemas/index.ts'
+import { ProblemKind, ProblemList, UNAVAILABLE_CODES, type RejectionCode, type UnavailableCode } from '../../schemas/index.ts'
 import { PROBLEMS, ProblemError } from '../errors.ts'
 import { COMMON_PROBLEMS, json, problem } from './responses.ts'
 
@@ -50,17 +50,44 @@ const schema = {
   }
 }
 
+const listSchema = {
+  operationId: 'listProblems',
+  tags: ['operations'],
+  summary: 'List all problems',
+  description: 'Every code of a request or an event, what it means, and whether the same may be sent again.',
+  querystring: Type.Object({}, { additionalProperties: false }),
+  response: {
+    ...COMMON_PROBLEMS,
+    200: json(ProblemList, 'Every code.'),
+    400: problem('The query is not valid.')
+  }
+}
+
+/** Statuses after which the same request may be sent again. */
+const RETRIED_STATUSES: ReadonlySet<number | undefined> = new Set([408, 429, 503])
+
 /** The entry of a table, and nothing that it inherits. */
 function entry<T>(table: Readonly<Record<string, T>>, key: string): T | undefined {
   return Object.hasOwn(table, key) ? table[key] : undefined
 }
 
+/** What is known of a code; undefined where there is no such code. */
+function kindOf(code: string): ProblemKind | undefined {
+  const request = entry(PROBLEMS, code)
+  const event = entry(EVENT_CODES, code)
+  if (request === undefined && event === undefined) return undefined
+  const retry = RETRIED_STATUSES.has(request?.status) || UNAVAILABLE_CODES.some((unavailable) => unavailable === code)
+  return { code, ...request, event, retry }
+}
+
 const problems: FastifyPluginAsyncTypebox = async (app) => {
+  const all = { problems: [...new Set([...Object.keys(PROBLEMS), ...Object.keys(EVENT_CODES)])].map((code) => kindOf(code)!) }
+  app.get('/problems', { schema: listSchema }, async () => all)
+
   app.get('/problems/:code', { schema }, async ({ params: { code } }) => {
-    const request = entry(PROBLEMS, code)
-    const event = entry(EVENT_CODES, code)
-    if (request === undefined && event === undefined) throw new ProblemError('not_found', 'there is no problem of this code')
-    return { code, ...request, event }
+    const kind = kindOf(code)
+    if (kind === undefined) throw new ProblemError('not_found', 'there is no problem of this code')
+    return kind
   })
 }
 

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { REJECTION_CODES, UNAVAILABLE_CODES, type ProblemKind } from '../../schemas/index.ts'
+import { REJECTION_CODES, UNAVAILABLE_CODES, type ProblemKind, type ProblemList } from '../../schemas/index.ts'
 import { PROBLEMS } from '../../src/errors.ts'
 import { checkProblem, startApp } from '../harness.ts'
 
@@ -19,6 +19,14 @@ t.test('and so can the code of every event', async (t) => {
     t.match(event, /^[A-Z`].*\.$/s, code)
   }
   t.match((await app.inject('/problems/invalid_json')).json(), { code: 'invalid_json', status: 400, event: /line/ }, 'a code may be both')
+})
+
+t.test('the list has every code, and says whether to send again', async (t) => {
+  const { problems } = (await (await startApp(t)).inject('/problems')).json<ProblemList>()
+  t.same(new Set(problems.map(({ code }) => code)), new Set([...Object.keys(PROBLEMS), ...REJECTION_CODES, ...UNAVAILABLE_CODES]))
+  const retried = problems.filter(({ retry }) => retry).map(({ code }) => code)
+  for (const code of ['storage_unavailable', 'too_many_requests', 'all_unavailable', 'overloaded']) t.ok(retried.includes(code), code)
+  for (const code of ['invalid_timestamp', 'all_rejected', 'unauthorized']) t.notOk(retried.includes(code), code)
 })
 
 t.test('no other code can, whatever objects inherit', async (t) => {
