@@ -441,6 +441,6 @@ export class JournalFile {
   }
 
   #damage(what: string): RefusedError {
-    return new RefusedError(`${this.#options.file} is damaged: ${what}. Put a backup in its place, or copy what is intact with \`npm run salvage\`; nothing was changed.`)
+    return new RefusedError(`${this.#options.file} is damaged: ${what}. Put a backup in its place, or copy what can still be read of its table rows with the sqlite3 program; nothing was changed.`)
   }
 }

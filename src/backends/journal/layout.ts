@@ -88,7 +88,7 @@ export function checkLayout(db: DatabaseSync, file: string): void {
   const textOf = (of: DatabaseSync): string => JSON.stringify(of.prepare("SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' ORDER BY name").all())
   const isRight = textOf(db) === textOf(wanted)
   wanted.close()
-  if (!isRight) throw new RefusedError(`${file} is damaged: its tables are not what was made. Copy what is intact with \`npm run salvage\`; nothing was changed.`)
+  if (!isRight) throw new RefusedError(`${file} is damaged: its tables are not what was made. Put a backup in its place; nothing was changed.`)
 }
 
 function migrate(db: DatabaseSync, step: string, version: number): void {

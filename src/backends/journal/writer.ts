@@ -216,7 +216,7 @@ function refusal(error: unknown, directory: string): string {
   if (error instanceof RefusedError) return error.message
   const file = join(directory, JOURNAL_FILE)
   if (isDamage(error)) {
-    return `${file} is damaged: ${describeError(error)}. Put a backup in its place, or copy what is intact with \`npm run salvage\`; nothing was changed.`
+    return `${file} is damaged: ${describeError(error)}. Put a backup in its place, or copy what can still be read of its table rows with the sqlite3 program; nothing was changed.`
   }
   if (isReadError(error)) return `${file} cannot be read: ${describeError(error)}. The disk may be failing; nothing was changed.`
   return `The journal in ${directory} cannot be opened: ${describeError(error)}. The folder must exist or be creatable, be writable by this user, and have room.`
