@@ -33,7 +33,7 @@ export interface CommitQueueOptions {
   reading: () => ClockReading
   /** Starts to commit rows; `committed` or `failed` is called once it is known what became of them. */
   commit: (rows: Row[]) => void
-  /** The cursor behind everything counted. */
+  /** The cursor after everything counted. */
   cursor: () => string
   /** Called after events have been counted. */
   counted: () => void
@@ -69,7 +69,7 @@ export class CommitQueue {
     this.#options = options
   }
 
-  /** Judges a batch, and resolves with the cursor behind it once its verdicts are final. */
+  /** Judges a batch, and resolves with the cursor after it once its verdicts are final. */
   append(batch: Batch): Promise<string> | string {
     const { core, cursor } = this.#options
     const bytes = batch.byteLength
