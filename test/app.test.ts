@@ -5,7 +5,7 @@ import { buildApp } from '../src/app.ts'
 import { anEvent, checkProblem, post, startApp } from './harness.ts'
 
 /** What needs no key; everything else does. */
-const OPEN = ['/health', '/health/live', '/health/ready', '/problems/{code}']
+const OPEN = ['/health', '/health/live', '/health/ready', '/problems', '/problems/{code}']
 
 /** Whoever asks these may put anything into the query. */
 const PROBED = ['/health', '/health/live', '/health/ready', '/metrics']

@@ -4,7 +4,7 @@ import { createLogger } from '../../src/logger.ts'
 import { anEvent, checkProblem, LogLines, post, startApp } from '../harness.ts'
 
 const READS = ['/events', '/analytics/summary', '/analytics/users', '/analytics/timeseries']
-const OPEN = ['/health', '/health/live', '/health/ready', '/problems/forbidden']
+const OPEN = ['/health', '/health/live', '/health/ready', '/problems', '/problems/forbidden']
 const bearer = (key: string) => ({ authorization: `Bearer ${key}` })
 const read = (app: FastifyInstance, url: string, headers = {}) => app.inject({ url, headers })
 
