@@ -53,7 +53,7 @@ async function ready({ backend }: Rig): Promise<void> {
 }
 
 async function run(): Promise<void> {
-  t.test('an engine that is killed and comes back with its append-only file has everything', async (t) => {
+  t.test('an engine that is killed and comes back with its append-only file has everything [STORE-1]', async (t) => {
     const server = await start(t, '--appendonly', 'yes', '--appendfsync', 'always')
     const rig = await open(t, server)
     const first = event()
