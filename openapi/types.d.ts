@@ -1015,9 +1015,8 @@ export interface components {
         /**
          * StoreKind
          * @description Which store this is.
-         * @enum {string}
          */
-        StoreKind: "memory" | "journal" | "redis";
+        StoreKind: string;
         /**
          * StoreHealth
          * @example {
@@ -1094,9 +1093,8 @@ export interface components {
         /**
          * HealthStatus
          * @description `degraded` while counts are not exact, or the clock is not right.
-         * @enum {string}
          */
-        HealthStatus: "ok" | "degraded";
+        HealthStatus: string;
         /**
          * Health
          * @example {
@@ -1921,11 +1919,11 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "type": "/problems/forbidden",
-                     *       "title": "The key does not allow this",
+                     *       "type": "/problems/host_not_allowed",
+                     *       "title": "This host is not allowed",
                      *       "status": 403,
-                     *       "code": "forbidden",
-                     *       "detail": "this needs another key, and this key is for something else",
+                     *       "code": "host_not_allowed",
+                     *       "detail": "this service is for its own machine alone, and the Host header names another one",
                      *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
                      *     }
                      */
@@ -1966,11 +1964,11 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "type": "/problems/forbidden",
-                     *       "title": "The key does not allow this",
+                     *       "type": "/problems/host_not_allowed",
+                     *       "title": "This host is not allowed",
                      *       "status": 403,
-                     *       "code": "forbidden",
-                     *       "detail": "this needs another key, and this key is for something else",
+                     *       "code": "host_not_allowed",
+                     *       "detail": "this service is for its own machine alone, and the Host header names another one",
                      *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
                      *     }
                      */
@@ -2011,11 +2009,11 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "type": "/problems/forbidden",
-                     *       "title": "The key does not allow this",
+                     *       "type": "/problems/host_not_allowed",
+                     *       "title": "This host is not allowed",
                      *       "status": 403,
-                     *       "code": "forbidden",
-                     *       "detail": "this needs another key, and this key is for something else",
+                     *       "code": "host_not_allowed",
+                     *       "detail": "this service is for its own machine alone, and the Host header names another one",
                      *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
                      *     }
                      */
@@ -2034,11 +2032,11 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "type": "/problems/stopping",
-                     *       "title": "The service is stopping",
+                     *       "type": "/problems/not_ready",
+                     *       "title": "The service is not ready",
                      *       "status": 503,
-                     *       "code": "stopping",
-                     *       "detail": "send the request again, it goes to another instance or to the next start",
+                     *       "code": "not_ready",
+                     *       "detail": "the store cannot take events now",
                      *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
                      *     }
                      */
@@ -2128,11 +2126,11 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "type": "/problems/forbidden",
-                     *       "title": "The key does not allow this",
+                     *       "type": "/problems/host_not_allowed",
+                     *       "title": "This host is not allowed",
                      *       "status": 403,
-                     *       "code": "forbidden",
-                     *       "detail": "this needs another key, and this key is for something else",
+                     *       "code": "host_not_allowed",
+                     *       "detail": "this service is for its own machine alone, and the Host header names another one",
                      *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
                      *     }
                      */
@@ -2198,11 +2196,11 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "type": "/problems/forbidden",
-                     *       "title": "The key does not allow this",
+                     *       "type": "/problems/host_not_allowed",
+                     *       "title": "This host is not allowed",
                      *       "status": 403,
-                     *       "code": "forbidden",
-                     *       "detail": "this needs another key, and this key is for something else",
+                     *       "code": "host_not_allowed",
+                     *       "detail": "this service is for its own machine alone, and the Host header names another one",
                      *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
                      *     }
                      */

@@ -28,7 +28,7 @@ const NUMBERS: Readonly<Record<string, PublicSchema>> = {
 const NAMES: Readonly<Record<string, string>> = { Event: 'ActivityEvent' }
 
 /** Sets of strings that may grow: published as strings whose known values are listed. */
-const OPEN_ENUMS: readonly string[] = ['EventErrorCode', 'FrameErrorCode', 'GapReason', 'LivenessStatus']
+const OPEN_ENUMS: readonly string[] = ['EventErrorCode', 'FrameErrorCode', 'GapReason', 'HealthStatus', 'LivenessStatus', 'StoreKind']
 
 /** Names of variables for values that are none. */
 const VARIABLES: Readonly<Record<string, readonly string[]>> = { TimeWindow: ['ONE_HOUR', 'ONE_DAY', 'SEVEN_DAYS'] }

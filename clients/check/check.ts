@@ -51,6 +51,24 @@ function typescript(name: string, generate: string[][], more: Partial<Generator>
   }
 }
 
+/** A client in Java with one of the libraries that openapi-generator knows. */
+function java(library: string): Generator {
+  const sources = 'client/src/main/java'
+  return {
+    name: `openapi-generator-java-${library}`,
+    needs: ['java', 'javac', 'mvn'],
+    files: { 'Driver.java': 'java/Driver.java', 'Connection.java': `java/${library}/Connection.java` },
+    install: [FETCH_JAR],
+    generate: [
+      ['java', '-jar', OPENAPI_GENERATOR, 'generate', '-i', DOCUMENT, '-g', 'java', '--library', library, '-o', 'client',
+        '--additional-properties=disallowAdditionalPropertiesIfNotPresent=false'],
+      ['mv', 'Driver.java', 'Connection.java', sources]
+    ],
+    compile: [['mvn', '-q', '-f', 'client', '-Dmaven.test.skip', 'compile', 'dependency:copy-dependencies', '-DincludeScope=runtime']],
+    drive: ['java', '-cp', 'client/target/classes:client/target/dependency/*', 'Driver']
+  }
+}
+
 const GENERATORS: readonly Generator[] = [
   typescript('openapi-fetch', [[bin('openapi-typescript'), DOCUMENT, '--output', 'client/types.d.ts']]),
   typescript('hey-api', [[bin('openapi-ts'), '--input', DOCUMENT, '--output', 'client', '--client', '@hey-api/client-fetch', '--no-log-file']]),
@@ -96,7 +114,9 @@ const GENERATORS: readonly Generator[] = [
     ],
     compile: [['go', 'mod', 'tidy'], ['go', 'build', '-o', 'driver', '.']],
     drive: ['./driver']
-  }
+  },
+  java('native'),
+  java('okhttp-gson')
 ]
 
 const run = promisify(execFile)

@@ -51,6 +51,16 @@ const TYPICAL_BODY_PROBLEMS: typeof TYPICAL_PROBLEMS = {
   503: ['all_unavailable', 'see `errors`; send the same request again']
 }
 
+/** The same of requests that need no key. */
+const TYPICAL_OPEN_PROBLEMS: typeof TYPICAL_PROBLEMS = {
+  403: ['host_not_allowed', 'this service is for its own machine alone, and the Host header names another one']
+}
+
+/** The same of single operations, by their ids. */
+const TYPICAL_OWN_PROBLEMS: Readonly<Record<string, typeof TYPICAL_PROBLEMS>> = {
+  isReady: { 503: ['not_ready', 'the store cannot take events now'] }
+}
+
 /** The 400 of operations that take such a query parameter; the first that fits. */
 const TYPICAL_QUERY_PROBLEMS: readonly (readonly [string, ProblemCode, string])[] = [
   ['after', 'invalid_cursor', 'this is not a cursor that an answer of this service gave'],
@@ -74,6 +84,8 @@ interface Document {
 }
 
 interface Operation {
+  operationId: string
+  security: readonly object[]
   parameters?: Parameter[]
   requestBody?: { content: Record<string, { schema: PublicSchema, examples?: Record<string, NamedExample> }> }
   responses: Record<string, Response>
@@ -104,10 +116,16 @@ function typicalBadRequest({ parameters = [], requestBody }: Operation, hasQuery
   return hasQuery ? ['invalid_query', 'unknown query parameter `limit`; known are none'] : ['bad_request', 'there are two host headers']
 }
 
+/** What another refusal of this operation typically is. */
+function typicalProblem(status: string, { operationId, requestBody, security }: Operation): readonly [ProblemCode, string] {
+  return TYPICAL_OWN_PROBLEMS[operationId]?.[status] ??
+    (requestBody && TYPICAL_BODY_PROBLEMS[status]) ??
+    (security.length === 0 ? TYPICAL_OPEN_PROBLEMS[status] : undefined) ??
+    TYPICAL_PROBLEMS[status]
+}
+
 function exampleProblem(status: string, schema: PublicSchema, operation: Operation, hasQuery: boolean): object {
-  const [code, detail] = status === '400'
-    ? typicalBadRequest(operation, hasQuery)
-    : (operation.requestBody && TYPICAL_BODY_PROBLEMS[status]) ?? TYPICAL_PROBLEMS[status]
+  const [code, detail] = status === '400' ? typicalBadRequest(operation, hasQuery) : typicalProblem(status, operation)
   const fields = String(schema.$ref).endsWith('/ReceiptProblem') ? EXAMPLES.ReceiptProblem : EXAMPLES.Problem
   const receipt = code === 'all_unavailable' ? UNAVAILABLE_RECEIPT : undefined
   return { ...fields, type: `/problems/${code}`, title: PROBLEMS[code].title, status: PROBLEMS[code].status, code, detail, ...receipt }

@@ -2,8 +2,8 @@ import { getHealth, getSummary, getTimeSeries, listEvents, listUserCounts, sendE
 import { createClient } from './client/client'
 import { drive } from './scenario'
 
-drive((baseUrl, auth) => {
-  const client = createClient({ baseUrl, auth })
+drive((baseUrl, writeKey, readKey) => {
+  const client = createClient({ baseUrl, auth: ({ key }) => key === 'writeKey' ? writeKey : readKey })
   return {
     async send(body) {
       const { data, error, response } = await sendEvents({ client, body })

@@ -2,8 +2,14 @@ import createClient from 'openapi-fetch'
 import type { paths } from './client/types'
 import { drive } from './scenario'
 
-drive((baseUrl, key) => {
-  const client = createClient<paths>({ baseUrl, headers: key === undefined ? {} : { authorization: `Bearer ${key}` } })
+drive((baseUrl, writeKey, readKey) => {
+  const client = createClient<paths>({ baseUrl })
+  client.use({
+    onRequest({ request }) {
+      const key = request.method === 'POST' ? writeKey : readKey
+      if (key !== undefined) request.headers.set('authorization', `Bearer ${key}`)
+    }
+  })
   return {
     async send(body) {
       const { data, error, response } = await client.POST('/events', { body })

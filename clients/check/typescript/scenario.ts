@@ -18,7 +18,7 @@ export interface Answer<T> {
 
 export interface Receipt { accepted: number, duplicates: number, rejected: number, errors: { code: string }[] }
 
-/** A client made by a generator, with one key. */
+/** What a generator made, with a key for writing and one for reading. */
 export interface Adapter {
   send(events: SentEvent[]): Promise<Answer<Receipt>>
   total(): Promise<Answer<number>>
@@ -32,35 +32,34 @@ const event = (amount: number, timestamp = new Date().toISOString()): SentEvent 
   ({ event_id: randomUUID(), user_id: 'ada', event_type: 'purchase', timestamp, properties: { amount } })
 
 /** Runs the scenario. The service and its stub are named by the environment. */
-export async function drive(connect: (baseUrl: string, key?: string) => Adapter): Promise<void> {
+export async function drive(connect: (baseUrl: string, writeKey?: string, readKey?: string) => Adapter): Promise<void> {
   const { BASE_URL = '', STUB_URL = '' } = process.env
-  const writer = connect(BASE_URL, 'writer')
-  const reader = connect(BASE_URL, 'reader')
+  const client = connect(BASE_URL, 'writer', 'reader')
 
   const good = [event(1234567.89), event(0.1)]
   const bad = event(1, '2099-01-01T00:00:00.000Z')
-  const mixed = await writer.send([...good, bad])
+  const mixed = await client.send([...good, bad])
   assert.equal(mixed.status, 207)
   assert.deepEqual([mixed.data.accepted, mixed.data.rejected, mixed.data.errors[0].code], [2, 1, 'timestamp_in_future'])
-  assert.equal((await writer.send([good[0]])).data.duplicates, 1)
-  assert.equal((await writer.send([bad])).status, 422)
+  assert.equal((await client.send([good[0]])).data.duplicates, 1)
+  assert.equal((await client.send([bad])).status, 422)
 
-  assert.equal((await reader.total()).data, 2)
-  assert.deepEqual((await reader.users()).data, ['ada'])
-  assert.equal((await reader.series()).data, 2)
+  assert.equal((await client.total()).data, 2)
+  assert.deepEqual((await client.users()).data, ['ada'])
+  assert.equal((await client.series()).data, 2)
 
   const amounts = []
   for (let after = 'earliest', more = true; more;) {
-    const { data } = await reader.page(after, 1)
+    const { data } = await client.page(after, 1)
     amounts.push(...data.amounts)
     ;({ cursor: after, more } = data)
   }
   assert.deepEqual(amounts, [1234567.89, 0.1])
-  assert.ok((await reader.logBytes()).data > 0)
-  assert.equal((await reader.page('nonsense', 1)).status, 400)
+  assert.ok((await client.logBytes()).data > 0)
+  assert.equal((await client.page('nonsense', 1)).status, 400)
   assert.equal((await connect(BASE_URL).total()).status, 401)
-  assert.equal((await connect(BASE_URL, 'other').total()).status, 401)
-  assert.equal((await reader.send(good)).status, 403)
+  assert.equal((await connect(BASE_URL, 'other', 'other').total()).status, 401)
+  assert.equal((await connect(BASE_URL, 'reader').send(good)).status, 403)
 
   const newer = await connect(STUB_URL, 'writer').send(good)
   assert.deepEqual([newer.status, newer.data.errors[0].code], [207, 'a_code_of_tomorrow'])

@@ -12,8 +12,8 @@ async function answer<T, R>(made: Promise<ApiResponse<T>>, read: (value: T) => R
   }
 }
 
-drive((basePath, accessToken) => {
-  const configuration = new Configuration({ basePath, accessToken })
+drive((basePath, writeKey = '', readKey = '') => {
+  const configuration = new Configuration({ basePath, accessToken: (name) => name === 'writeKey' ? writeKey : readKey })
   const events = new EventsApi(configuration)
   const analytics = new AnalyticsApi(configuration)
   return {
