@@ -89,11 +89,14 @@ t.test('it says how far it is, answers nothing half, and may be stopped in the m
     const { store, aggregator } = journal.backend
     t.match(store.readiness(), { ready: false, detail: /of 50001 events/ })
     t.equal(store.now(), first.clock.wall())
-    t.equal((await store.locate()).cursor, cursor)
-    t.match(await journal.send(known, journal.event()), { accepted: 0, duplicates: 0, unavailable: 2 })
-    t.match(await journal.check(known), { unavailable: 1 })
-    await t.rejects(aggregator.summary('1h'), { name: 'StorageUnavailableError' })
-    await t.rejects(store.read(cursor, {}, { events: 1, bytes: 1 }), { name: 'StorageUnavailableError' })
+    // All are asked in the turn in which the journal is opened: a fast disk may have read it again by the next ones.
+    await Promise.all([
+      store.locate().then((location) => t.equal(location.cursor, cursor)),
+      journal.send(known, journal.event()).then((receipt) => t.match(receipt, { accepted: 0, duplicates: 0, unavailable: 2 })),
+      journal.check(known).then((receipt) => t.match(receipt, { unavailable: 1 })),
+      t.rejects(aggregator.summary('1h'), { name: 'StorageUnavailableError' }),
+      t.rejects(store.read(cursor, {}, { events: 1, bytes: 1 }), { name: 'StorageUnavailableError' })
+    ])
     if (i === 1) await journal.reports.find('replaying')
     await journal.close()
   }
