@@ -20,6 +20,7 @@ COPY --from=dependencies /app/node_modules ./node_modules
 COPY package.json ./
 COPY schemas ./schemas
 COPY src ./src
+COPY clients/client.js ./clients/client.js
 USER node
 VOLUME /data
 EXPOSE 8080

@@ -30,6 +30,7 @@ import schemas from './plugins/schemas.ts'
 import settingsPlugin from './plugins/settings.ts'
 import storeMetrics from './plugins/store-metrics.ts'
 import analytics from './routes/analytics.ts'
+import client from './routes/client.ts'
 import events from './routes/events.ts'
 import health from './routes/health.ts'
 import live from './routes/live.ts'
@@ -114,7 +115,8 @@ function partsOf(settings: Settings, overrides: Overrides): Part[] {
     part(live),
     part(health),
     part(metricsPage),
-    part(problemPages)
+    part(problemPages),
+    part(client)
   ]
 }
 
