@@ -12,7 +12,10 @@ export interface PublicSchema {
 /** Published schemas by their names. */
 export type Components = Record<string, PublicSchema>
 
-/** What a format that only this service knows is published as. Patterns mean the same in ECMAScript, RE2, Java and Python. */
+/**
+ * What a format that only this service knows is published as. Patterns mean the same in ECMAScript, RE2, Java and Python.
+ * A format that clients make a type of has no pattern beside it: some would match the pattern with that type, and fail.
+ */
 const FORMATS: Readonly<Record<string, PublicSchema>> = {
   'event-timestamp': { format: 'date-time' },
   'user-id': { pattern: '^[^\\x00-\\x1F\\x7F-\\x9F]+$' }

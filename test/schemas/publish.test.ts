@@ -24,6 +24,8 @@ for (const { name, document } of documents) {
       const text = JSON.stringify(part).slice(0, 100)
       if (part.type === 'integer') t.equal(part.format, 'int64', text)
       if (part.type === 'number') t.equal(part.format, 'double', text)
+      if (part.format !== undefined) t.notOk('pattern' in part, `generated Python would match an id or a time with the pattern: ${text}`)
+      if (typeof part.pattern === 'string') t.notMatch(part.pattern, /\(\?|\\[dDwWsSbBpP]|\\u/, `what regular expressions do not share: ${text}`)
       if (part.additionalProperties === false) t.fail(`closed: ${text}`)
       if (Array.isArray(part.enum)) t.ok(Object.values(document.components.schemas).includes(part), `only a component is an enum: ${text}`)
       if (typeof part.$ref === 'string') {
