@@ -51,6 +51,12 @@ export const FAILED_SYNC_LIVES: readonly Life[] = [
   { batches: 20, batchesAfter: 0, end: 'SIGKILL' }
 ]
 
+/** All syncs fail for a while, and the same process goes on once they succeed again. */
+export const RECOVERY_LIVES: readonly Life[] = [
+  { batches: 10, faults: NO_SYNCS, batchesAfter: 10, end: 'SIGKILL' },
+  { batches: 10, faults: NO_SYNCS, batchesAfter: 10, end: 'SIGTERM' }
+]
+
 /** Two to four lives. */
 export function drawLives(random: Random): Life[] {
   return Array.from({ length: 2 + Math.floor(3 * random()) }, () => drawLife(random))

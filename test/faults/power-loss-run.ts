@@ -10,7 +10,7 @@ import { pick, seededRandom, type Random } from '../../demo/random.ts'
 import { RecordType, type DiskRecord } from './disk-log.ts'
 import { CUT_KINDS, DiskModel, type CutKind } from './disk-model.ts'
 import { compilePreload } from './preload.ts'
-import { drawLives, FAILED_SYNC_LIVES, PowerLossHistory, type Life, type Promised } from './power-loss-history.ts'
+import { drawLives, FAILED_SYNC_LIVES, PowerLossHistory, RECOVERY_LIVES, type Life, type Promised } from './power-loss-history.ts'
 import { ProcessClock } from './process-clock.ts'
 import { RecordedDisk } from './recorded-disk.ts'
 import type { StateAnswer, StateRequest } from './state-check.ts'
@@ -139,7 +139,7 @@ class PowerLossRun {
     const isContinued = number % 3 === 2
     const firstCuts = isContinued ? Math.ceil(cuts / 2) : cuts
     const folder = makeFolder(this.#folder, `history-${number}`)
-    const lives = number === 0 ? FAILED_SYNC_LIVES : drawLives(random)
+    const lives = [FAILED_SYNC_LIVES, RECOVERY_LIVES][number] ?? drawLives(random)
     // Every other one begins without the folder, so that it matters whether the names of new folders are synced.
     const initial = number % 2 === 1 ? NOTHING : EMPTY_FOLDER
     const first = await this.#record(`history ${number}`, makeFolder(folder, 'first'), initial, lives, random, weight)

@@ -2,18 +2,19 @@
  * The journal's database file, as the writing thread sees it: opened, appended to, read again from its beginning,
  * shortened at its old end, and opened anew after a failure. Every call is synchronous and may wait for the disk.
  */
+import { dirname } from 'node:path'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { crc32 } from 'node:zlib'
 import { RefusedError } from '../backend.ts'
 import type { ClockReading } from '../core/clock/clock-reading.ts'
-import { identityOf } from './folder.ts'
+import { identityOf, syncFolder } from './folder.ts'
 import { HighWaterMark } from './high-water-mark.ts'
 import { historyOf } from './history.ts'
 import { checkLayout, isBlank, prepareLayout } from './layout.ts'
 import { checksumOf, type RowFigures } from './row-checksum.ts'
 import type { Row } from './rows.ts'
 import { isFull } from './sqlite-error.ts'
-import { LogIndex, type LogContent } from './write-ahead-log.ts'
+import { LogIndex, secureLog, type LogContent } from './write-ahead-log.ts'
 
 /** What an acknowledged event survives: power loss, or the end of the process only. */
 export type Sync = 'full' | 'normal'
@@ -290,6 +291,8 @@ export class JournalFile {
   reopen(): void {
     if (!this.isInPlace) throw new RefusedError(`${this.#options.file} was deleted or replaced while the service ran. Put it back, or restart the service.`)
     this.#close()
+    // SQLite takes what the log shows for durable and would copy it into the database, in front of what was lost.
+    secureLog(`${this.#options.file}-wal`)
     this.#db = new DatabaseSync(this.#options.file, { timeout: PATIENCE })
     this.#prepare()
     const stored = this.#storedEnd()
@@ -298,6 +301,8 @@ export class JournalFile {
       this.#db.prepare('DELETE FROM rows WHERE position >= ?').run(this.#end)
       this.#set('reopened', new Date().toISOString())
     })
+    // The log may be a new file; that its name could not be synced SQLite does not say.
+    syncFolder(dirname(this.#options.file))
     this.#db.exec('PRAGMA wal_checkpoint(TRUNCATE)')
     if (!this.#isBegun) this.#begin()
     this.#checksum = this.#checksumAt(this.#end) ?? 0

@@ -131,8 +131,9 @@ class Writer {
     try {
       this.#file.checkpoint()
     } catch (error) {
-      // Nothing is lost: SQLite copies from the write-ahead log again, from where a copy last succeeded.
-      this.#tell({ type: 'warning', detail: `the write-ahead log could not be copied: ${describeError(error)}` })
+      // Without room nothing is lost: SQLite copies from the write-ahead log again, from where a copy last succeeded.
+      if (isFull(error)) this.#tell({ type: 'warning', detail: `the write-ahead log could not be copied: ${describeError(error)}` })
+      else this.#fail(error) // a sync may have failed, and what it has lost of the log must be written again
     }
   }
 
