@@ -93,22 +93,22 @@ function violations(imports: Imports, dependencies: ReadonlySet<string>): string
       }
     }
   }
-  return [...found, ...cycles(imports)]
+  return [...found, ...circles(imports)]
 }
 
-/** Files that need themselves by way of others, each cycle once. Two types may name each other; that is no cycle when the program runs. */
-function cycles(imports: Imports): string[] {
+/** Files that import themselves by way of others, each circle once. Types count: who reads one file of a circle has to read all. */
+function circles(imports: Imports): string[] {
   const found: string[] = []
   const done = new Set<string>()
   const path: string[] = []
   const visit = (file: string): void => {
     if (path.includes(file)) {
-      found.push(`a cycle: ${[...path.slice(path.indexOf(file)), file].join(' -> ')}`)
+      found.push(`a circle: ${[...path.slice(path.indexOf(file)), file].join(' -> ')}`)
       return
     }
     if (done.has(file)) return
     path.push(file)
-    for (const { target, typeOnly } of imports.get(file) ?? []) if (!typeOnly && imports.has(target)) visit(target)
+    for (const { target } of imports.get(file) ?? []) if (imports.has(target)) visit(target)
     path.pop()
     done.add(file)
   }
@@ -153,7 +153,7 @@ t.test('the law notices what breaks it', async (t) => {
     ['a package for development', { 'src/plugins/a.ts': ['typescript'] }, /not in "dependencies"/],
     ['a test in production', { 'src/plugins/a.ts': ['test/b.ts'] }, /not part of the service/],
     ['a file without a layer', { 'src/utils/a.ts': [] }, /belongs to no layer/],
-    ['a cycle', { 'src/live/a.ts': ['src/live/b.ts'], 'src/live/b.ts': ['src/live/c.ts'], 'src/live/c.ts': ['src/live/a.ts'] }, /a cycle: .*a\.ts.*b\.ts.*c\.ts.*a\.ts/]
+    ['a circle', { 'src/live/a.ts': ['src/live/b.ts'], 'src/live/b.ts': ['src/live/c.ts'], 'src/live/c.ts': ['src/live/a.ts'] }, /a circle: .*a\.ts.*b\.ts.*c\.ts.*a\.ts/]
   ]
   for (const [name, files, message] of broken) {
     const imports = Object.entries(files).map(([file, targets]) => [file, targets.map((target) => ({ target }))] as const)

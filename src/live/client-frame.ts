@@ -1,17 +1,49 @@
 /**
- * The client's frames, from bytes to what is asked for. Events to publish are found but not parsed: their bytes go the
- * same way as the body of an HTTP request, so that they get the same verdicts.
+ * The client's frames, from bytes to what is asked for, and what may be wrong with them. Events to publish are found but not
+ * parsed: their bytes go the same way as the body of an HTTP request, so that they get the same verdicts.
  */
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
 import {
-  Event, FRAME_ID_MAX_LENGTH, PingFrame as PingSchema, PublishFrame, SubscribeFrame as SubscribeSchema, UnsubscribeFrame as UnsubscribeSchema,
-  UnwatchFrame as UnwatchSchema, WatchFrame as WatchSchema, type ClientFrame
+  Event, FRAME_ERROR_CODES, FRAME_ID_MAX_LENGTH, PingFrame as PingSchema, PublishFrame, SubscribeFrame as SubscribeSchema,
+  UnsubscribeFrame as UnsubscribeSchema, UnwatchFrame as UnwatchSchema, WatchFrame as WatchSchema, type ClientFrame
 } from '../../schemas/index.ts'
+import { InvalidCursorError, StorageUnavailableError } from '../backends/backend.ts'
+import { ProblemError } from '../errors.ts'
 import { isUserId } from '../ingest/event-validator.ts'
 import { JsonError, byteOrderMark, members, skipValue, skipWhitespace, type Member } from '../ingest/json.ts'
 import { parseJson } from '../ingest/json-value.ts'
 import { syntaxProblem } from '../ingest/syntax-problem.ts'
-import { FrameError, asFrameError, type FrameId } from './frame-error.ts'
+
+/** What a client may name its frame by. */
+export type FrameId = string | number
+
+/** What may be wrong with a client frame. */
+export type FrameErrorCode = (typeof FRAME_ERROR_CODES)[number]
+
+/** The codes of frames that cannot be understood; several of them within a short time are no accident. */
+const BAD: ReadonlySet<FrameErrorCode> = new Set<FrameErrorCode>(['invalid_json', 'nesting_too_deep', 'invalid_frame', 'unknown_type'])
+
+/**
+ * A client frame that could not be carried out; answered with an `error` frame, and the connection stays usable. The message
+ * reaches the client, so it holds nothing internal.
+ */
+export class FrameError extends Error {
+  override name = 'FrameError'
+  readonly code: FrameErrorCode
+  /** The id of the frame, where it could be read. */
+  readonly id: FrameId | undefined
+
+  constructor(code: FrameErrorCode, detail: string, id?: FrameId) {
+    super(detail)
+    this.code = code
+    this.id = id
+  }
+
+  /** Whether the frame could not be understood. */
+  get isBadFrame(): boolean {
+    return BAD.has(this.code)
+  }
+}
 
 /** Events to take: one event or an array of them, as JSON. */
 export interface Publish {
@@ -22,6 +54,19 @@ export interface Publish {
 
 /** What a client asks for. */
 export type ClientRequest = Publish | Exclude<ClientFrame, { type: 'publish' }>
+
+/** What a client is told about whatever went wrong with its frame. */
+export function asFrameError(error: unknown, id: FrameId | undefined): FrameError {
+  if (error instanceof FrameError) return error
+  if (error instanceof ProblemError && isFrameErrorCode(error.code)) return new FrameError(error.code, error.message, id)
+  if (error instanceof InvalidCursorError) return new FrameError('invalid_cursor', 'this is not a cursor that an answer of this service gave', id)
+  if (error instanceof StorageUnavailableError) return new FrameError('storage_unavailable', 'nothing has changed; send the same frame again', id)
+  return new FrameError('internal_error', 'the service failed; nothing is known of what became of this frame', id)
+}
+
+function isFrameErrorCode(code: string): code is FrameErrorCode {
+  return (FRAME_ERROR_CODES as readonly string[]).includes(code)
+}
 
 const OPEN_BRACKET = 0x5b
 const OPEN_BRACE = 0x7b

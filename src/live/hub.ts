@@ -4,11 +4,14 @@
  */
 import type { Aggregator, EventStore, Filter, Location } from '../backends/backend.ts'
 import type { Ingest } from '../ingest/ingest.ts'
-import { CloseCode, type Connection, type Outlet } from './connection.ts'
-import { Feed, type LiveStats } from './feed.ts'
-import type { ReaderState } from './messages.ts'
+import type { ReaderState } from './frames.ts'
+import { ParkedSubscribers } from './parked-subscribers.ts'
+import { CloseCode, type Connection, type Outlet } from './peer.ts'
+import { Scheduler } from './scheduler.ts'
 import { Session, type SessionContext, type SessionOptions } from './session.ts'
+import { SharedFrames } from './shared-frames.ts'
 import { Stream } from './stream.ts'
+import type { Delivery, LiveStats } from './subscriber.ts'
 import { Summaries } from './summaries.ts'
 import { UnfinishedMessages } from './unfinished-messages.ts'
 
@@ -26,7 +29,7 @@ export interface LiveTimes {
   summary: number
 }
 
-/** See above. */
+/** The contract's times. */
 export const LIVE_TIMES: LiveTimes = { heartbeat: 25_000, ping: 25_000, pong: 8_000, drain: 60_000, summary: 1_000 }
 
 /** What live delivery needs. */
@@ -60,11 +63,11 @@ interface Member {
   terminate(): void
 }
 
-/** See above. */
+/** See the module's comment. */
 export class Hub {
   readonly #maxSubscribers: number
   readonly #random: () => number
-  readonly #feed: Feed
+  readonly #delivery: Delivery
   readonly #summaries: Summaries
   readonly #context: SessionContext
   readonly #members = new Set<Member>()
@@ -83,9 +86,13 @@ export class Hub {
     this.#random = random
     this.#maxSubscribers = maxSubscribers
     this.#summaries = new Summaries(store, aggregator, times.summary, now, onError)
-    this.#feed = new Feed(store, this.#summaries.cursors, now, onError)
+    const scheduler = new Scheduler()
+    const frames = new SharedFrames(store, scheduler, this.#summaries.cursors)
+    const parked = new ParkedSubscribers(scheduler, frames)
+    const stats = { frames: 0, events: 0, gaps: 0, holds: 0, cuts: 0 }
+    this.#delivery = { store, scheduler, frames, parked, stats, now, onError }
     this.#context = {
-      store, ingest, maxPublishBytes, feed: this.#feed, summaries: this.#summaries, heartbeat: times.heartbeat, liveness: times
+      ingest, maxPublishBytes, delivery: this.#delivery, summaries: this.#summaries, heartbeat: times.heartbeat, liveness: times
     }
     this.#store = store
     this.messages = new UnfinishedMessages(now)
@@ -123,7 +130,7 @@ export class Hub {
 
   /** What has been done so far. */
   get stats(): Readonly<LiveStats> {
-    return this.#feed.stats
+    return this.#delivery.stats
   }
 
   /**
@@ -136,7 +143,7 @@ export class Hub {
 
   /** Takes over a stream of Server-Sent Events. The caller says with `leave` when the reader is gone. */
   openStream(outlet: Outlet, filter: Filter, location: Location, state: ReaderState = 'new'): Stream {
-    return this.#admit(new Stream(this.#feed, outlet, this.#context.heartbeat, filter, location, state, this.#random()))
+    return this.#admit(new Stream(this.#delivery, outlet, this.#context.heartbeat, filter, location, state, this.#random()))
   }
 
   /** A connection is gone. */
@@ -151,10 +158,10 @@ export class Hub {
 
   /** Lets time pass. */
   tick(): void {
-    this.#feed.retry()
+    this.#delivery.scheduler.retry()
     this.#summaries.tick()
     this.messages.tick()
-    const now = this.#feed.now()
+    const now = this.#delivery.now()
     for (const member of this.#members) member.tick(now)
   }
 
@@ -170,14 +177,16 @@ export class Hub {
   close(): void {
     for (const member of this.#members) member.terminate()
     this.#endListening?.()
-    this.#feed.stop()
+    this.#delivery.parked.stop()
+    this.#delivery.scheduler.stop()
   }
 
   #admit<T extends Member>(member: T): T {
     this.#members.add(member)
     this.#endListening ??= this.#store.onAppend(() => {
       this.#summaries.wake()
-      this.#feed.wake()
+      this.#delivery.frames.grow()
+      this.#delivery.parked.wake()
     })
     return member
   }

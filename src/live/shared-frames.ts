@@ -3,14 +3,18 @@
  * ask while a frame is being read share that read; those who come a little later find the frame still here.
  */
 import type { EventStore, Filter, Page } from '../backends/backend.ts'
-import type { Encoding } from './encoding.ts'
-import { filterKey, isEverything } from './filter.ts'
+import type { Encoding } from './frames.ts'
+import type { Scheduler } from './scheduler.ts'
 
 /** Most events and bytes of events in a frame. */
 const LIMITS = { events: 1000, bytes: 65_536 }
 
 /** Most frames kept for those who come a little later. */
 const MAX_KEPT = 64
+
+/** Pieces of work that reading and building a frame is, without and with a filter that may have to look at many events. */
+const READ_COST = 8
+const FILTERED_READ_COST = 32
 
 /** All subscribers of one encoding and one filter. */
 export interface Group {
@@ -30,7 +34,7 @@ export interface Frame {
   /** How many events; with none there is nothing to send, but the place has moved. */
   readonly count: number
   readonly bytes: Buffer
-  /** The place behind it. */
+  /** The cursor after it. */
   readonly cursor: string
   /** Whether there was more when it was read. */
   readonly hasMore: boolean
@@ -41,31 +45,35 @@ export interface Frame {
 }
 
 /** One read under way. */
-export interface Reading {
+export interface PendingRead {
   readonly readers: FrameReader[]
 }
 
 /** Who is told what came of a read. */
 export interface FrameReader {
-  receive(reading: Reading, frame: Frame): void
-  fail(reading: Reading, error: unknown): void
+  receive(read: PendingRead, frame: Frame): void
+  fail(read: PendingRead, error: unknown): void
 }
 
 const NOTHING = Buffer.alloc(0)
 
-/** See above. */
+/** See the module's comment. */
 export class SharedFrames {
   readonly #store: EventStore
+  readonly #scheduler: Scheduler
   readonly #marks: ReadonlySet<string>
   readonly #groups = new Map<string, Group>()
   #nextId = 0
-  readonly #readings = new Map<string, Reading>()
+  readonly #pending = new Map<string, PendingRead>()
   /** In the order in which they were built. */
   readonly #kept = new Map<string, Frame>()
+  /** How often the log is known to have grown. */
+  #version = 0
 
   /** @param marks places that no unfiltered frame runs across, because something else is told of just that place */
-  constructor(store: EventStore, marks: ReadonlySet<string>) {
+  constructor(store: EventStore, scheduler: Scheduler, marks: ReadonlySet<string>) {
     this.#store = store
+    this.#scheduler = scheduler
     this.#marks = marks
   }
 
@@ -74,7 +82,7 @@ export class SharedFrames {
     const key = `${encoding.name} ${filterKey(filter)}`
     let group = this.#groups.get(key)
     if (group === undefined) {
-      group = { id: this.#nextId++, key, encoding, filter, isWhole: isEverything(filter), members: 0 }
+      group = { id: this.#nextId++, key, encoding, filter, isWhole: filter.types === undefined && filter.users === undefined, members: 0 }
       this.#groups.set(key, group)
     }
     group.members++
@@ -85,33 +93,45 @@ export class SharedFrames {
     if (--group.members === 0) this.#groups.delete(group.key)
   }
 
-  /** The frame behind a place if it is here and says all that there is to say. */
-  find(group: Group, cursor: string, version: number): Frame | undefined {
-    const frame = this.#kept.get(keyOf(group, cursor))
-    return frame !== undefined && (frame.hasMore || frame.version === version) ? frame : undefined
+  /** The log has grown: what was the end of it is none any more. */
+  grow(): void {
+    this.#version++
   }
 
-  /** Reads the frame behind a place, or joins those who wait for it. The reader is told later. */
-  read(group: Group, cursor: string, version: number, reader: FrameReader): Reading {
+  /** Whether the log ends where a frame does, as far as is known. A log that has grown while the frame was read may go on. */
+  isEnd({ hasMore, version }: Frame): boolean {
+    return !hasMore && version === this.#version
+  }
+
+  /** The frame after a cursor if it is here and says all that there is to say. */
+  find(group: Group, cursor: string): Frame | undefined {
+    const frame = this.#kept.get(keyOf(group, cursor))
+    return frame !== undefined && (frame.hasMore || this.isEnd(frame)) ? frame : undefined
+  }
+
+  /** Reads the frame after a cursor, or joins those who wait for it. The reader is told later. */
+  read(group: Group, cursor: string, reader: FrameReader): PendingRead {
     const key = keyOf(group, cursor)
-    const underWay = this.#readings.get(key)
+    const underWay = this.#pending.get(key)
     if (underWay !== undefined) {
       underWay.readers.push(reader)
       return underWay
     }
-    const reading: Reading = { readers: [reader] }
-    this.#readings.set(key, reading)
+    const version = this.#version
+    const read: PendingRead = { readers: [reader] }
+    this.#pending.set(key, read)
+    this.#scheduler.spend(group.isWhole ? READ_COST : FILTERED_READ_COST)
     this.#store.read(cursor, group.filter, LIMITS).then((page) => {
       // From here on nobody joins, so it is known how many the frame is for.
-      this.#readings.delete(key)
-      const frame = this.#build(group, page, version, group.members > 1 || reading.readers.length > 1)
+      this.#pending.delete(key)
+      const frame = this.#build(group, page, version, group.members > 1 || read.readers.length > 1)
       if (frame.isShared) this.#keep(key, frame)
-      for (const each of reading.readers) each.receive(reading, frame)
+      for (const each of read.readers) each.receive(read, frame)
     }).catch((error) => {
-      this.#readings.delete(key)
-      for (const each of reading.readers) each.fail(reading, error)
+      this.#pending.delete(key)
+      for (const each of read.readers) each.fail(read, error)
     })
-    return reading
+    return read
   }
 
   #build({ encoding, isWhole }: Group, page: Page, version: number, isShared: boolean): Frame {
@@ -136,7 +156,12 @@ export class SharedFrames {
   }
 }
 
-/** Names a place for all of a group. */
+/** A text that is the same for filters that mean the same, and for no others. */
+function filterKey({ types, users }: Filter): string {
+  return JSON.stringify([types && [...types].sort(), users && [...users].sort()])
+}
+
+/** Names a cursor of a group. */
 export function keyOf(group: Group, cursor: string): string {
   return `${group.id} ${cursor}`
 }

@@ -1,23 +1,21 @@
 /** One reader of Server-Sent Events: it only listens, and may leave at any time. */
 import type { Filter, Location } from '../backends/backend.ts'
-import { CloseCode, type Outlet } from './connection.ts'
-import type { Feed } from './feed.ts'
-import { messageEncoding, openingMessage, type ReaderState } from './messages.ts'
-import { Outbox } from './outbox.ts'
-import { Subscriber } from './subscriber.ts'
+import { messageEncoding, openingMessage, type ReaderState } from './frames.ts'
+import { CloseCode, Outbox, type Outlet } from './peer.ts'
+import { Subscriber, type Delivery } from './subscriber.ts'
 
-/** See above. */
+/** See the module's comment. */
 export class Stream {
   readonly #outlet: Outlet
   readonly #heartbeat: number
   readonly #subscriber: Subscriber
 
   /** @param random from 0 to 1 */
-  constructor(feed: Feed, outlet: Outlet, heartbeat: number, filter: Filter, location: Location, state: ReaderState, random: number) {
-    const outbox = new Outbox(outlet, feed.now)
+  constructor(delivery: Delivery, outlet: Outlet, heartbeat: number, filter: Filter, location: Location, state: ReaderState, random: number) {
+    const outbox = new Outbox(outlet, delivery.now)
     this.#outlet = outlet
     this.#heartbeat = heartbeat
-    this.#subscriber = new Subscriber(feed, outlet, outbox, messageEncoding, location.cursor)
+    this.#subscriber = new Subscriber(delivery, outlet, outbox, messageEncoding, location.cursor)
     outbox.send(openingMessage(random, state, location.cursor), () => {})
     this.#subscriber.subscribe(filter, location)
   }

@@ -5,18 +5,23 @@
 import type { Summary, TimeWindow } from '../../schemas/index.ts'
 import type { Aggregator, EventStore } from '../backends/backend.ts'
 import { summaryFrame } from './frames.ts'
-import type { Watcher } from './watcher.ts'
 
-/** A summary as it was at one place of the log. */
+/** A summary as it was at one cursor. */
 export interface Snapshot {
   readonly cursor: string
   readonly bytes: Buffer
 }
 
+/** Who is told summaries of a window. */
+export interface SummaryReader {
+  /** There may be something new, or something may be due. */
+  offer(): void
+}
+
 /** One window that somebody watches. */
-export interface Board {
+export interface WatchedWindow {
   readonly window: TimeWindow
-  readonly watchers: Set<Watcher>
+  readonly readers: Set<SummaryReader>
   /** The newest summary that differs from the one before. */
   latest: Snapshot | undefined
   /** All that counts as a change of it. */
@@ -30,9 +35,9 @@ export interface Board {
   isStale: boolean
 }
 
-/** See above. */
+/** See the module's comment. */
 export class Summaries {
-  /** The places of the newest summaries. Frames of events end there, so that a summary can follow right behind what it counts. */
+  /** The cursors of the newest summaries. Frames of events end there, so that a summary can follow right after what it counts. */
   readonly cursors = new Set<string>()
   /** Least milliseconds between two summaries of a window. */
   readonly interval: number
@@ -41,7 +46,7 @@ export class Summaries {
   readonly #store: EventStore
   readonly #aggregator: Aggregator
   readonly #onError: (error: unknown) => void
-  readonly #boards = new Map<TimeWindow, Board>()
+  readonly #windows = new Map<TimeWindow, WatchedWindow>()
 
   constructor(store: EventStore, aggregator: Aggregator, interval: number, now: () => number, onError: (error: unknown) => void) {
     this.#store = store
@@ -51,43 +56,43 @@ export class Summaries {
     this.#onError = onError
   }
 
-  /** Lets a watcher have the summaries of a window, the first one at once. */
-  join(window: TimeWindow, watcher: Watcher): Board {
-    let board = this.#boards.get(window)
-    if (board === undefined) {
-      board = { window, watchers: new Set(), latest: undefined, figures: '', changedAt: -Infinity, computedAt: -Infinity, isComputing: false, isStale: false }
-      this.#boards.set(window, board)
+  /** Tells a reader the summaries of a window, the first one at once. */
+  join(window: TimeWindow, reader: SummaryReader): WatchedWindow {
+    let watched = this.#windows.get(window)
+    if (watched === undefined) {
+      watched = { window, readers: new Set(), latest: undefined, figures: '', changedAt: -Infinity, computedAt: -Infinity, isComputing: false, isStale: false }
+      this.#windows.set(window, watched)
     }
-    board.watchers.add(watcher)
-    if (board.latest === undefined || !this.#isRecent(board.computedAt)) this.#compute(board)
-    else this.#refresh(board)
-    return board
+    watched.readers.add(reader)
+    if (watched.latest === undefined || !this.#isRecent(watched.computedAt)) this.#compute(watched)
+    else this.#refresh(watched)
+    return watched
   }
 
   /** Sums up anew where events have come since the latest summary. */
-  #refresh(board: Board): void {
+  #refresh(watched: WatchedWindow): void {
     this.#store.locate().then(({ cursor }) => {
-      if (board.latest?.cursor !== cursor) this.#compute(board)
+      if (watched.latest?.cursor !== cursor) this.#compute(watched)
     }, this.#onError)
   }
 
-  leave(board: Board, watcher: Watcher): void {
-    board.watchers.delete(watcher)
-    if (board.watchers.size > 0) return
-    this.#boards.delete(board.window)
+  leave(watched: WatchedWindow, reader: SummaryReader): void {
+    watched.readers.delete(reader)
+    if (watched.readers.size > 0) return
+    this.#windows.delete(watched.window)
     this.#mark()
   }
 
   /** The log has grown. */
   wake(): void {
-    for (const board of this.#boards.values()) if (!this.#isRecent(board.changedAt)) this.#compute(board)
+    for (const watched of this.#windows.values()) if (!this.#isRecent(watched.changedAt)) this.#compute(watched)
   }
 
   /** Some time has passed: windows have moved on, and who was not due before may be so now. */
   tick(): void {
-    for (const board of this.#boards.values()) {
-      if (this.#isRecent(board.computedAt)) offer(board)
-      else this.#compute(board)
+    for (const watched of this.#windows.values()) {
+      if (this.#isRecent(watched.computedAt)) offer(watched)
+      else this.#compute(watched)
     }
   }
 
@@ -95,47 +100,47 @@ export class Summaries {
     return this.now() - time < this.interval
   }
 
-  #compute(board: Board): void {
-    if (board.isComputing) {
-      board.isStale = true
+  #compute(watched: WatchedWindow): void {
+    if (watched.isComputing) {
+      watched.isStale = true
       return
     }
-    board.isComputing = true
-    board.isStale = false
-    board.computedAt = this.now()
-    this.#aggregator.summary(board.window).then(
+    watched.isComputing = true
+    watched.isStale = false
+    watched.computedAt = this.now()
+    this.#aggregator.summary(watched.window).then(
       (summary) => {
-        this.#take(board, summary)
-        this.#finish(board)
+        this.#update(watched, summary)
+        this.#finish(watched)
       },
       (error) => {
         this.#onError(error)
-        this.#finish(board)
+        this.#finish(watched)
       }
     )
   }
 
-  #finish(board: Board): void {
-    board.isComputing = false
-    offer(board)
-    if (board.isStale) this.#compute(board)
+  #finish(watched: WatchedWindow): void {
+    watched.isComputing = false
+    offer(watched)
+    if (watched.isStale) this.#compute(watched)
   }
 
-  #take(board: Board, summary: Summary): void {
+  #update(watched: WatchedWindow, summary: Summary): void {
     const figures = JSON.stringify({ ...summary, from: undefined, to: undefined })
-    if (figures === board.figures) return
-    board.figures = figures
-    board.changedAt = this.now()
-    board.latest = { cursor: summary.cursor, bytes: summaryFrame(summary) }
+    if (figures === watched.figures) return
+    watched.figures = figures
+    watched.changedAt = this.now()
+    watched.latest = { cursor: summary.cursor, bytes: summaryFrame(summary) }
     this.#mark()
   }
 
   #mark(): void {
     this.cursors.clear()
-    for (const { latest } of this.#boards.values()) if (latest !== undefined) this.cursors.add(latest.cursor)
+    for (const { latest } of this.#windows.values()) if (latest !== undefined) this.cursors.add(latest.cursor)
   }
 }
 
-function offer(board: Board): void {
-  for (const watcher of board.watchers) watcher.offer()
+function offer(watched: WatchedWindow): void {
+  for (const reader of watched.readers) reader.offer()
 }

@@ -1,27 +1,27 @@
 /**
  * The windows that one connection watches. Of each it is told the newest summary, at most once a second, and none it had
- * no room for: a newer one takes its place. To a connection that is also told every event, a summary comes right behind
+ * no room for: a newer one takes its place. To a connection that is also told every event, a summary comes right after
  * the last event that it counts, so that what follows it is exactly what it does not count yet [LIVE-3]; one that lags
- * too far behind for that is told all the same, and can go by the cursor.
+ * too far for that is told all the same, and can go by the cursor.
  */
 import type { TimeWindow } from '../../schemas/index.ts'
-import type { Outbox } from './outbox.ts'
+import type { Outbox } from './peer.ts'
 import type { Subscriber } from './subscriber.ts'
-import type { Board, Snapshot, Summaries } from './summaries.ts'
+import type { Snapshot, Summaries, SummaryReader, WatchedWindow } from './summaries.ts'
 
 /** Intervals for which a summary waits for its place. */
 const PATIENCE = 3
 
 interface Watch {
-  readonly board: Board
+  readonly watched: WatchedWindow
   shown: Snapshot | undefined
   shownAt: number
   /** Since when there has been something that was not shown. */
   owedSince: number | undefined
 }
 
-/** See above. */
-export class Watcher {
+/** See the module's comment. */
+export class Watcher implements SummaryReader {
   readonly #summaries: Summaries
   readonly #subscriber: Subscriber
   readonly #outbox: Outbox
@@ -38,8 +38,8 @@ export class Watcher {
   watch(window: TimeWindow): void {
     const watch = this.#watches.get(window)
     if (watch === undefined) {
-      const board = this.#summaries.join(window, this)
-      this.#watches.set(window, { board, shown: undefined, shownAt: -Infinity, owedSince: undefined })
+      const watched = this.#summaries.join(window, this)
+      this.#watches.set(window, { watched, shown: undefined, shownAt: -Infinity, owedSince: undefined })
     } else {
       watch.shown = undefined
     }
@@ -51,7 +51,7 @@ export class Watcher {
     const watch = this.#watches.get(window)
     if (watch === undefined) return
     this.#watches.delete(window)
-    this.#summaries.leave(watch.board, this)
+    this.#summaries.leave(watch.watched, this)
     if (this.#watches.size === 0) this.#subscriber.onMove = undefined
   }
 
@@ -64,7 +64,7 @@ export class Watcher {
   offer(): void {
     const now = this.#summaries.now()
     for (const watch of this.#watches.values()) {
-      const { latest } = watch.board
+      const { latest } = watch.watched
       if (latest === undefined || latest === watch.shown) continue
       watch.owedSince ??= now
       if (this.#unsent > 0 || now - watch.shownAt < this.#summaries.interval || !this.#isInPlace(watch, latest, now)) continue
@@ -76,10 +76,10 @@ export class Watcher {
     }
   }
 
-  #isInPlace({ board, owedSince }: Watch, { cursor }: Snapshot, now: number): boolean {
+  #isInPlace({ watched, owedSince }: Watch, { cursor }: Snapshot, now: number): boolean {
     if (!this.#subscriber.isWhole || this.#subscriber.cursor === cursor) return true
     // A newer one that is being made may be in its place.
-    return now - owedSince! > PATIENCE * this.#summaries.interval && !board.isComputing
+    return now - owedSince! > PATIENCE * this.#summaries.interval && !watched.isComputing
   }
 
   readonly #offer = (): void => this.offer()

@@ -1,7 +1,7 @@
 /** How many live connections there are and what was delivered to them, in `app.metrics`. */
 import fp from 'fastify-plugin'
 import { Counter, Gauge } from 'prom-client'
-import type { LiveStats } from '../live/feed.ts'
+import type { LiveStats } from '../live/subscriber.ts'
 
 /** What live delivery has done, as counters: name, help and value. */
 const COUNTERS: readonly (readonly [string, string, keyof LiveStats])[] = [

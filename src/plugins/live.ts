@@ -8,7 +8,7 @@ import websocket from '@fastify/websocket'
 import fp from 'fastify-plugin'
 import type { Clock } from '../backends/backend.ts'
 import { ProblemError } from '../errors.ts'
-import { CloseCode } from '../live/connection.ts'
+import { CloseCode } from '../live/peer.ts'
 import { Hub, LIVE_TIMES, type LiveTimes } from '../live/hub.ts'
 
 declare module 'fastify' {

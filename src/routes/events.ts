@@ -4,9 +4,9 @@ import fp from 'fastify-plugin'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { Static } from '@sinclair/typebox'
 import {
-  EventBatch, EventPage, EventPageQuery, EVENT_TYPES, IngestQuery, Receipt, ReceiptProblem, ref
+  EventBatch, EventPage, EventPageQuery, IngestQuery, Receipt, ReceiptProblem, ref
 } from '../../schemas/index.ts'
-import type { Filter } from '../backends/backend.ts'
+import { makeFilter } from '../backends/filter.ts'
 import { ProblemError } from '../errors.ts'
 import { receiptStatus } from '../ingest/receipt.ts'
 import body, { NDJSON_TYPES } from '../plugins/body.ts'
@@ -81,10 +81,7 @@ function retryAfter({ store }: FastifyInstance, { errors }: Static<typeof Receip
 async function listEvents(request: FastifyRequest<{ Querystring: Static<typeof EventPageQuery> }>, reply: FastifyReply) {
   const { store } = request.server
   const { after, limit, event_type: types, user_id: users } = request.query
-  const filter: Filter = {
-    types: types && new Set(types.map((type) => EVENT_TYPES.indexOf(type))),
-    users: users && new Set(users)
-  }
+  const filter = makeFilter(types, users)
   const limits = { events: limit!, bytes: PAGE_MAX_BYTES }
   const page = after === undefined
     ? await store.newest(filter, limits)

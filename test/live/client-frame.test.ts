@@ -1,7 +1,6 @@
 import t from 'tap'
 import fc from 'fast-check'
-import { readClientFrame } from '../../src/live/client-frame.ts'
-import { FrameError } from '../../src/live/frame-error.ts'
+import { FrameError, readClientFrame } from '../../src/live/client-frame.ts'
 import { finish } from '../ingest/readings.ts'
 
 const EVENT = '{"event_id":"x","user_id":"u"}'

@@ -1,7 +1,7 @@
 import t from 'tap'
 import type { EventStore } from '../../src/backends/backend.ts'
 import { StorageUnavailableError } from '../../src/backends/backend.ts'
-import type { Outlet } from '../../src/live/connection.ts'
+import type { Outlet } from '../../src/live/peer.ts'
 import { FakePeer, settle, settleUntil } from './fake-peer.ts'
 import { createRig, override, type Rig } from './rig.ts'
 

@@ -1,7 +1,7 @@
 /** A peer that is as slow, as silent and as gone as a test wants it. */
 import type { ServerFrame } from '../../schemas/index.ts'
 import { WORTH_FREEING } from '../../src/backends/free-memory.ts'
-import type { Connection } from '../../src/live/connection.ts'
+import type { Connection } from '../../src/live/peer.ts'
 
 /** See above. It takes nothing until it drains, unless it is `eager`. */
 export class FakePeer implements Connection {

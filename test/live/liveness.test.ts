@@ -1,6 +1,5 @@
 import t from 'tap'
-import { Liveness } from '../../src/live/liveness.ts'
-import { Outbox } from '../../src/live/outbox.ts'
+import { Liveness, Outbox } from '../../src/live/peer.ts'
 import { FakePeer } from './fake-peer.ts'
 import { createRig } from './rig.ts'
 

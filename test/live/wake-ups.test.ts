@@ -6,7 +6,7 @@ import t from 'tap'
 import fc from 'fast-check'
 import type { EventType } from '../../schemas/index.ts'
 import type { EventStore } from '../../src/backends/backend.ts'
-import { makeFilter } from '../../src/live/filter.ts'
+import { makeFilter } from '../../src/backends/filter.ts'
 import { FakePeer, settle } from './fake-peer.ts'
 import { createRig, override } from './rig.ts'
 

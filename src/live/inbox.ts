@@ -1,0 +1,143 @@
+/**
+ * The frames of one client, from arrival to answer: read one at a time and carried out in order, with publishes side by side,
+ * a few of them. Beyond that the client's own socket is paused, so that nothing piles up here.
+ */
+import type { Connection } from './peer.ts'
+
+/** Most frames of a client under way: being carried out, or answered and the answer not yet sent. */
+const MAX_UNDER_WAY = 8
+
+/** Something that is done when everything before it is; undefined while it is not known yet. */
+export interface Step {
+  run: (() => void | Promise<void>) | undefined
+}
+
+/** See the module's comment. */
+export class Inbox {
+  readonly #connection: Connection
+  readonly #maxPublishBytes: number
+  readonly #begin: (bytes: Buffer, step: Step) => void
+  readonly #frames: Buffer[] = []
+  readonly #steps: Step[] = []
+  #unsentAnswers = 0
+  #publishBytes = 0
+  /** Frames that are being read: one, but that the read of what it publishes begins before its own has ended. */
+  #reading = 0
+  #isAsking = false
+  #isPaused = false
+  #whenIdle: (() => void) | undefined
+
+  /**
+   * @param maxPublishBytes bytes of publishes under way from which on no more are read
+   * @param begin begins to read a frame with `read`, and sets what its step runs
+   */
+  constructor(connection: Connection, maxPublishBytes: number, begin: (bytes: Buffer, step: Step) => void) {
+    this.#connection = connection
+    this.#maxPublishBytes = maxPublishBytes
+    this.#begin = begin
+  }
+
+  /** Whether the client is not read from now. */
+  get isPaused(): boolean {
+    return this.#isPaused
+  }
+
+  /** A frame has come. */
+  push(bytes: Buffer): void {
+    this.#frames.push(bytes)
+    this.#work()
+  }
+
+  /** Reads nothing while this is being read, so that all are in order; a short frame is read before this returns. */
+  read(begin: (done: () => void) => void): void {
+    let isNow = true
+    let isDone = false
+    this.#reading++
+    begin(() => {
+      if (isDone) return
+      isDone = true
+      this.#reading--
+      if (!isNow) queueMicrotask(() => this.#work())
+    })
+    isNow = false
+  }
+
+  /** Does what is known and due, in order: a step that waits holds up those after it. */
+  proceed(): void {
+    while (!this.#isAsking && this.#steps.length > 0 && this.#steps[0].run !== undefined) {
+      const asking = this.#steps[0].run()
+      if (asking === undefined) this.#steps.shift()
+      else this.#await(asking)
+    }
+  }
+
+  /** A publish of so many bytes is under way. Returns what ends it, with what its step is to run. */
+  holdPublish(bytes: number, step: Step): (run: () => void) => void {
+    this.#publishBytes += bytes
+    return (run) => {
+      this.#publishBytes -= bytes
+      step.run = run
+      this.proceed()
+      this.#work()
+    }
+  }
+
+  /** An answer is on its way. */
+  answering(): void {
+    this.#unsentAnswers++
+  }
+
+  /** An answer has left. */
+  readonly answered = (): void => {
+    this.#unsentAnswers--
+    this.#work()
+  }
+
+  /** Forgets the frames that were not begun with, and calls back once all others are carried out. */
+  stop(whenIdle: () => void): void {
+    this.#frames.length = 0
+    this.#whenIdle = whenIdle
+    this.#work()
+  }
+
+  /** The connection is gone, and no answer is awaited any more. */
+  close(): void {
+    this.#unsentAnswers = 0
+    this.#work()
+  }
+
+  /** Begins with as many frames as may be under way, and lets the client send more or not. */
+  #work(): void {
+    let begun = 0
+    while (begun < this.#frames.length && this.#reading === 0 && !this.#isBusy) {
+      const step: Step = { run: undefined }
+      this.#steps.push(step)
+      this.#begin(this.#frames[begun++], step)
+    }
+    this.#frames.splice(0, begun)
+    const isPaused = this.#frames.length > 0 || this.#isBusy
+    if (isPaused !== this.#isPaused) {
+      this.#isPaused = isPaused
+      if (isPaused) this.#connection.pause()
+      else this.#connection.resume()
+    }
+    if (this.#steps.length > 0 || this.#whenIdle === undefined) return
+    const whenIdle = this.#whenIdle
+    this.#whenIdle = undefined
+    whenIdle()
+  }
+
+  get #isBusy(): boolean {
+    return this.#steps.length + this.#unsentAnswers >= MAX_UNDER_WAY || this.#publishBytes >= this.#maxPublishBytes
+  }
+
+  #await(asking: Promise<void>): void {
+    this.#isAsking = true
+    asking.then(() => {
+      this.#isAsking = false
+      this.#steps.shift()
+      this.proceed()
+      this.#work()
+    })
+  }
+}
