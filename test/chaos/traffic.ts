@@ -109,8 +109,10 @@ export function socketSender(replicas: readonly ServiceReplica[], signal: AbortS
   }
 }
 
-async function openSocket({ port }: ServiceReplica, query: string): Promise<WebSocket> {
+/** @param onFrame told of each frame; given at once, since the first ones may come with the very packet that opens the connection */
+async function openSocket({ port }: ServiceReplica, query: string, onFrame?: (frame: ServerFrame) => void): Promise<WebSocket> {
   const socket = new WebSocket(`ws://127.0.0.1:${port}/ws/events${query}`, { handshakeTimeout: PATIENCE })
+  if (onFrame !== undefined) socket.on('message', (data) => onFrame(JSON.parse(String(data)) as ServerFrame))
   await new Promise<void>((resolve, reject) => {
     socket.once('open', resolve)
     socket.once('error', reject)
@@ -139,19 +141,18 @@ export class Subscriber {
   async #follow(): Promise<void> {
     for (let turn = randomInt(this.#replicas.length); !this.#signal.aborted; turn++) {
       try {
-        const socket = await openSocket(this.#replicas[turn % this.#replicas.length], `?after=${this.#cursor}`)
+        const socket = await openSocket(this.#replicas[turn % this.#replicas.length], `?after=${this.#cursor}`, (frame) => this.#take(frame))
         this.resumes++
-        await this.#read(socket)
+        await this.#closed(socket)
       } catch {
         await delay(50)
       }
     }
   }
 
-  async #read(socket: WebSocket): Promise<void> {
+  async #closed(socket: WebSocket): Promise<void> {
     const end = (): void => socket.terminate()
     this.#signal.addEventListener('abort', end)
-    socket.on('message', (data) => this.#take(JSON.parse(String(data)) as ServerFrame))
     await new Promise<void>((resolve) => { socket.once('close', () => resolve()) })
     this.#signal.removeEventListener('abort', end)
   }
