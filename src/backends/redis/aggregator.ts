@@ -5,8 +5,8 @@
 import {
   EVENT_TYPES, TIME_WINDOWS, WINDOW_MINUTES, type EventType, type Interval, type Summary, type TimeSeries, type TimeWindow, type UserCount, type UserCounts
 } from '../../../schemas/index.ts'
-import type { Aggregator } from '../backend.ts'
-import type { Place } from './cursor.ts'
+import { StorageUnavailableError, type Aggregator } from '../backend.ts'
+import { isBefore, type Place } from './cursor.ts'
 import type { Engine } from './engine.ts'
 import type { PartitionHash } from './keys.ts'
 import type { Partition } from './partition.ts'
@@ -18,6 +18,9 @@ const DAY = 24 * HOUR
 
 /** Hours of minute counters that one call reads. */
 const CALL_HOURS = 48
+
+/** Times that a partition is read for one summary while its master changes. */
+const SUMMARY_ATTEMPTS = 3
 
 /** Entries that one piece of upkeep looks at. */
 const UPKEEP_ENTRIES = 500
@@ -143,12 +146,17 @@ export class PartitionAggregator implements Aggregator {
     const lastDay = Math.floor((now + HOUR) / DAY)
     const firstHour = Math.floor(from / HOUR)
     const parts = await Promise.all(this.#partitions.map(async (partition) => {
-      const reply = await this.#engine.call(SCRIPTS.summary, partition.key, [from, firstDay, lastDay, firstHour])
-      const [epoch, next, clock, newest, unique, days, minutes] = reply as [Buffer, Buffer, Buffer, Buffer, number, (Buffer | null)[], Buffer | null]
-      partition.clock = Math.max(partition.clock, Number(clock))
-      const place = { epoch: Number(epoch), position: Number(next) }
-      partition.see(place.epoch, place.position)
-      return new Counters({ place, newest: Number(newest), unique, from, firstDay, days, minutes })
+      for (let attempt = 0; attempt < SUMMARY_ATTEMPTS; attempt++) {
+        const reply = await this.#engine.call(SCRIPTS.summary, partition.key, [from, firstDay, lastDay, firstHour])
+        const [epoch, next, clock, newest, unique, days, minutes] = reply as [Buffer, Buffer, Buffer, Buffer, number, (Buffer | null)[], Buffer | null]
+        partition.clock = Math.max(partition.clock, Number(clock))
+        const place = { epoch: Number(epoch), position: Number(next) }
+        partition.see(place)
+        // What replicas have not acknowledged may still be lost, and then this was never true.
+        if (isBefore(partition.head, place) || partition.head.epoch > place.epoch) await partition.settle()
+        if (partition.head.epoch === place.epoch) return new Counters({ place, newest: Number(newest), unique, from, firstDay, days, minutes })
+      }
+      throw new StorageUnavailableError('the masters change while they are read')
     }))
     return { now, from, parts }
   }

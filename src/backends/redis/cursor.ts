@@ -12,10 +12,15 @@ const VERSION = 2
 
 /** A place in one partition's log. */
 export interface Place {
-  /** Begins anew when the engine has lost positions. */
+  /** Another one after every start and every promotion of a server, since both may lose positions. */
   epoch: number
   /** Events before it. */
   position: number
+}
+
+/** Whether a place comes before another in one partition's log. */
+export function isBefore(a: Place, b: Place): boolean {
+  return a.epoch < b.epoch || (a.epoch === b.epoch && a.position < b.position)
 }
 
 /** Writes a cursor. */

@@ -95,6 +95,11 @@ export class Engine {
     return engine
   }
 
+  /** Whether replicas must have a write before it is acknowledged. */
+  get waits(): boolean {
+    return this.#wait > 0
+  }
+
   /** Milliseconds since 1970 by the masters' common time; never goes back. */
   now(): number {
     this.#lastNow = Math.max(this.#lastNow, Math.floor(this.#offset + performance.now()))
@@ -107,7 +112,7 @@ export class Engine {
    * @throws EngineFullError, StorageUnavailableError
    */
   async call(script: Script, key: string, args: readonly (string | number | Buffer)[], acknowledge = false): Promise<Reply> {
-    const work = this.#run(script, key, args, acknowledge && this.#wait > 0).catch((error) => { throw describe(error) })
+    const work = this.#run(script, key, args, acknowledge && this.waits).catch((error) => { throw describe(error) })
     return within(work, CALL_TIMEOUT)
   }
 

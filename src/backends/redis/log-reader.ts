@@ -3,9 +3,9 @@
  * order of arrival, and exactly so for each user. A cursor is a place in every partition.
  */
 import type { Event } from '../../../schemas/index.ts'
-import { LostCursorError, type Filter, type LostReason, type PageLimits } from '../backend.ts'
+import { LostCursorError, StorageUnavailableError, type Filter, type LostReason, type PageLimits } from '../backend.ts'
 import { Verdict } from '../batch.ts'
-import type { Place } from './cursor.ts'
+import { isBefore, type Place } from './cursor.ts'
 import type { Engine } from './engine.ts'
 import type { Partition } from './partition.ts'
 import { SCRIPTS } from './scripts.ts'
@@ -30,6 +30,8 @@ export interface LoggedEvent {
 
 /** What was found. */
 export interface Extract {
+  /** Where it was read from, in the epochs of the servers that were read. */
+  start: Place[]
   /** Those that match. */
   events: LoggedEvent[]
   /** Every event that was looked at, in order, so that a place can be told after each. */
@@ -53,14 +55,16 @@ export class LogReader {
    * @throws LostCursorError
    */
   async read(after: readonly Place[], filter: Filter, limits: PageLimits): Promise<Extract> {
-    const behind = this.#partitions.map((_, p) => p).filter((p) => isBefore(after[p], this.#partitions[p].head))
-    const bytes = Math.min(MOST_BYTES, Math.max(LEAST_BYTES, Math.ceil(limits.bytes / Math.max(1, behind.length))))
-    const found = await Promise.all(behind.map((p) => this.#readAfter(p, after[p], bytes)))
+    const grown = this.#partitions.map((_, p) => p).filter((p) => isBefore(after[p], this.#partitions[p].head))
+    const bytes = Math.min(MOST_BYTES, Math.max(LEAST_BYTES, Math.ceil(limits.bytes / Math.max(1, grown.length))))
+    const found = await Promise.all(grown.map((p) => this.#readAfter(p, after[p], bytes)))
+    const start = [...after]
+    grown.forEach((p, i) => { start[p] = { epoch: found[i].epoch, position: after[p].position } })
     // What one partition has beyond what was read of it may be older than what another has.
     const horizon = Math.min(Infinity, ...found.filter(({ hasMore }) => hasMore).map(({ events }) => events.at(-1)!.time))
     const merged = found.flatMap(({ events }) => events).filter(({ time }) => time <= horizon)
     merged.sort((a, b) => a.time - b.time || a.partition - b.partition || a.position - b.position)
-    return select(merged, filter, limits)
+    return { start, ...select(merged, filter, limits) }
   }
 
   /** The newest events, in order; looks back a bounded way. */
@@ -71,28 +75,29 @@ export class LogReader {
     return select(merged, {}, limits).events.reverse()
   }
 
-  /** Why a place can no longer be read on from; undefined where it can. */
+  /**
+   * Why a place can no longer be read on from; undefined where it can.
+   * @throws StorageUnavailableError
+   */
   async lossOf(places: readonly Place[]): Promise<LostReason | undefined> {
-    const reasons = await Promise.all(places.map(async (place, p) => {
-      const [status] = await this.#call(p, place.epoch, place.position, 0)
-      return status
-    }))
-    if (reasons.includes('other_history')) return 'other_history'
-    return reasons.includes('not_retained') ? 'not_retained' : undefined
+    const reasons = await Promise.all(places.map(async (place, p) => (await this.#call(p, place.epoch, place.position, 0)).lost))
+    return reasons.find((reason) => reason === 'other_history') ?? reasons.find((reason) => reason !== undefined)
   }
 
-  async #readAfter(p: number, { epoch, position }: Place, bytes: number): Promise<{ events: LoggedEvent[], hasMore: boolean }> {
-    const [status, entries] = await this.#call(p, epoch, position, bytes)
-    if (status !== 'ok') throw new LostCursorError(status)
-    const events = entries.flatMap((entry) => eventsOf(p, entry)).filter((event) => event.position > position)
-    return { events, hasMore: events.length > 0 && events.at(-1)!.position < this.#partitions[p].head.position }
+  async #readAfter(p: number, { epoch, position }: Place, bytes: number): Promise<{ epoch: number, events: LoggedEvent[], hasMore: boolean }> {
+    const { head } = this.#partitions[p]
+    const found = await this.#call(p, epoch, position, bytes)
+    if (found.lost !== undefined) throw new LostCursorError(found.lost)
+    const end = this.#engine.waits ? head.position : Infinity
+    const events = found.entries.flatMap((entry) => eventsOf(p, entry)).filter((event) => event.position > position && event.position <= end)
+    return { epoch: found.epoch, events, hasMore: events.length > 0 && events.at(-1)!.position < this.#partitions[p].head.position }
   }
 
   async #readBefore(p: number, head: number, filter: Filter, limits: PageLimits): Promise<LoggedEvent[]> {
     const events: LoggedEvent[] = []
     let bytes = 0
     for (let position = head; position > 0 && events.length < limits.events && bytes < NEWEST_BYTES;) {
-      const [, entries] = await this.#call(p, -1, position, MOST_BYTES)
+      const { entries } = await this.#call(p, -1, position, MOST_BYTES)
       if (entries.length === 0) break
       for (const entry of entries) {
         const all = eventsOf(p, entry)
@@ -105,12 +110,14 @@ export class LogReader {
   }
 
   /** Reads entries, and takes note of the partition's end. */
-  async #call(p: number, epoch: number, position: number, bytes: number): Promise<['ok' | LostReason, Entry[]]> {
+  async #call(p: number, epoch: number, position: number, bytes: number): Promise<{ epoch: number, lost: LostReason | undefined, entries: Entry[] }> {
     const partition = this.#partitions[p]
     const [status, atEpoch, next, first, entries] = await this.#engine.call(SCRIPTS.read, partition.key, [epoch, position, bytes])
+    if (String(status) === 'behind') throw new StorageUnavailableError('a server does not have what was read before')
+    const end = { epoch: Number(atEpoch), position: Number(next) }
     partition.first = Number(first)
-    partition.see(Number(atEpoch), Number(next))
-    return [String(status) as 'ok' | LostReason, entries as Entry[]]
+    partition.see(end)
+    return { epoch: end.epoch, lost: String(status) === 'ok' ? undefined : String(status) as LostReason, entries: entries as Entry[] }
   }
 }
 
@@ -143,8 +150,8 @@ function matches(event: LoggedEvent, { types, users }: Filter): boolean {
 }
 
 /** Looks at events in order until a limit is met. */
-function select(all: readonly LoggedEvent[], filter: Filter, limits: PageLimits): Extract {
-  const extract: Extract = { events: [], looked: [], ends: [] }
+function select(all: readonly LoggedEvent[], filter: Filter, limits: PageLimits): Omit<Extract, 'start'> {
+  const extract: Omit<Extract, 'start'> = { events: [], looked: [], ends: [] }
   let bytes = 0
   for (const event of all) {
     const isMatch = matches(event, filter)
@@ -156,8 +163,4 @@ function select(all: readonly LoggedEvent[], filter: Filter, limits: PageLimits)
     extract.ends.push(extract.looked.length)
   }
   return extract
-}
-
-function isBefore(a: Place, b: Place): boolean {
-  return a.epoch !== b.epoch || a.position < b.position
 }

@@ -19,8 +19,8 @@ export class PartitionPage implements Page {
   readonly #start: readonly Place[]
 
   /** @param hasMore whether more is retained after a place */
-  constructor(extract: Extract, start: readonly Place[], format: (places: readonly Place[]) => string, hasMore: (places: readonly Place[]) => boolean) {
-    const { events, looked, ends } = extract
+  constructor(extract: Extract, format: (places: readonly Place[]) => string, hasMore: (places: readonly Place[]) => boolean) {
+    const { start, events, looked, ends } = extract
     this.count = events.length
     this.offsets = new Uint32Array(events.length + 1)
     events.forEach(({ bytes }, i) => { this.offsets[i + 1] = this.offsets[i] + bytes.length + 1 })

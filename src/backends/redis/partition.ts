@@ -3,7 +3,7 @@
  * call is under way shares the next one, so that a call carries many events. Events leave in the order in which they came.
  */
 import { Verdict } from '../batch.ts'
-import type { Place } from './cursor.ts'
+import { isBefore, type Place } from './cursor.ts'
 import { EngineFullError, type Engine } from './engine.ts'
 import { SCRIPTS } from './scripts.ts'
 
@@ -68,7 +68,7 @@ export class Partition {
   #events: EventGroup[] = []
   #isCalling = false
   #scheduled: NodeJS.Immediate | undefined
-  /** The end of its log, as far as this process knows. */
+  /** The end of its log, as far as this process knows: where replicas are waited for, of what they have acknowledged. */
   head: Place = { epoch: 1, position: 0 }
   first = 0
   logBytes = 0
@@ -105,11 +105,30 @@ export class Partition {
     this.#events.push(group)
   }
 
-  /** Takes note of an end of its log. */
-  see(epoch: number, position: number): void {
-    const { head } = this
-    if (epoch < head.epoch || (epoch === head.epoch && position <= head.position)) return
-    this.head = { epoch, position }
+  /** Takes note of an end of its log that was read: what replicas have not acknowledged may still be lost, and is not shown. */
+  see(end: Place): void {
+    if (!this.#engine.waits) this.#moveHead(end)
+  }
+
+  /** Learns where its log ends. */
+  async refresh(): Promise<void> {
+    const [epoch, next, first, isSettled] = await this.#engine.call(SCRIPTS.end, this.key, [])
+    this.first = Number(first)
+    const end = { epoch: Number(epoch), position: Number(next) }
+    if (isSettled !== 1 || (this.#engine.waits && isBefore(this.head, end))) await this.settle()
+    else this.#moveHead(end)
+  }
+
+  /** Has replicas acknowledge what was written to it so far, and begins a new epoch where one is due. */
+  async settle(): Promise<void> {
+    const [epoch, next, first] = await this.#engine.call(SCRIPTS.settle, this.key, [this.head.epoch, this.head.position], true)
+    this.first = Number(first)
+    this.#moveHead({ epoch: Number(epoch), position: Number(next) })
+  }
+
+  #moveHead(end: Place): void {
+    if (!isBefore(this.head, end)) return
+    this.head = end
     this.#onGrowth()
   }
 
@@ -184,7 +203,7 @@ export class Partition {
     this.logBytes = Number(logBytes)
     this.clock = Math.max(this.clock, Number(clock))
     this.ids = Number(ids)
-    this.see(Number(epoch), Number(next))
+    this.#moveHead({ epoch: Number(epoch), position: Number(next) })
     let at = 0
     for (const group of claims) group.resolve(owners.subarray(at, at += group.owners.length))
     at = 0

@@ -19,7 +19,6 @@ import { PartitionHash, SECRET_BYTES, partitionPrefixes } from './keys.ts'
 import { LogReader } from './log-reader.ts'
 import { PartitionPage } from './page.ts'
 import { Partition } from './partition.ts'
-import { SCRIPTS } from './scripts.ts'
 
 const HOUR = 3_600_000
 
@@ -85,13 +84,12 @@ interface Meta {
 
 /**
  * Reads what all replicas share; where there is nothing, writes it.
- * @param known what this replica has read before: an engine that has come back empty gets it again
+ * @param secret what this replica has hashed by before: an engine that has come back empty gets it again, with a new history
  * @throws RefusedError where the data belong to other settings
  */
-async function openMeta(engine: Engine, { prefix, partitions }: Pick<RedisOptions, 'prefix' | 'partitions'>, known?: Meta): Promise<Meta> {
+async function openMeta(engine: Engine, { prefix, partitions }: Pick<RedisOptions, 'prefix' | 'partitions'>, secret: Buffer = randomBytes(SECRET_BYTES)): Promise<Meta> {
   const wanted = { layout: LAYOUT, partitions: String(partitions), types: EVENT_TYPES.join(',') }
-  const { secret, history } = known ?? { secret: randomBytes(SECRET_BYTES), history: randomBytes(HISTORY_BYTES) }
-  const found = await engine.openMeta(`${prefix}:{meta}`, { ...wanted, secret: secret.toString('hex'), history: history.toString('hex') })
+  const found = await engine.openMeta(`${prefix}:{meta}`, { ...wanted, secret: secret.toString('hex'), history: randomBytes(HISTORY_BYTES).toString('hex') })
   const refuse = (detail: string): never => { throw new RefusedError(`The data under REDIS_PREFIX=${prefix} ${detail}.`) }
   if (found.layout !== wanted.layout) refuse(`have layout ${found.layout}, and this version of the service uses ${LAYOUT}; use another prefix`)
   if (found.partitions !== wanted.partitions) {
@@ -183,7 +181,7 @@ class RedisStore implements EventStore {
     if (places === undefined) throw new LostCursorError('other_history')
     await this.#keepFresh()
     const extract = await this.#reader.read(places, filter, limits)
-    return new PartitionPage(extract, places, this.#format, (end) => this.#partitions.some(({ head }, p) => end[p].position < head.position))
+    return new PartitionPage(extract, this.#format, (end) => this.#partitions.some(({ head }, p) => end[p].position < head.position))
   }
 
   async newest(filter: Filter, limits: PageLimits): Promise<Page> {
@@ -194,7 +192,7 @@ class RedisStore implements EventStore {
       const first = events.find(({ partition }) => partition === p)
       return { epoch, position: first === undefined ? position : first.position - 1 }
     })
-    const page = new PartitionPage({ events, looked: events, ends: events.map((_, i) => i + 1) }, start, this.#format, () => false)
+    const page = new PartitionPage({ start, events, looked: events, ends: events.map((_, i) => i + 1) }, this.#format, () => false)
     return Object.assign(page, { cursor: this.#format(heads) })
   }
 
@@ -248,11 +246,7 @@ class RedisStore implements EventStore {
 
   /** Reads where the partitions' logs end. */
   async refresh(): Promise<void> {
-    await Promise.all(this.#partitions.map(async (partition) => {
-      const [, epoch, next, first] = await this.#engine.call(SCRIPTS.read, partition.key, [-1, 0, 0])
-      partition.first = Number(first)
-      partition.see(Number(epoch), Number(next))
-    }))
+    await Promise.all(this.#partitions.map((partition) => partition.refresh()))
     this.#refreshedAt = performance.now()
   }
 
@@ -282,9 +276,9 @@ class RedisStore implements EventStore {
     this.#oldest = await this.#engine.oldestEntry(this.#partitions.map(({ key }) => key))
   }
 
-  /** An engine that has lost everything, and was written to by a replica that started since, has another secret and history. */
+  /** An engine that has lost everything has another history, and another secret where a replica that started since was the first. */
   async #followMeta(): Promise<void> {
-    const meta = await openMeta(this.#engine, this.#place, this.#meta)
+    const meta = await openMeta(this.#engine, this.#place, this.#meta.secret)
     if (meta.secret.equals(this.#meta.secret) && meta.history.equals(this.#meta.history)) return
     this.#meta = meta
     this.#hash.use(meta.secret)

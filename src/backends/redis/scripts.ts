@@ -20,13 +20,18 @@ function script(name: string, parts: readonly string[], flags = ''): Script {
 
 const READS_ONLY = ' flags=no-writes'
 
+/** Runs while the memory is full, too: writes next to nothing. */
+const SMALL = ' flags=allow-oom'
+
 /** Every script. */
 export const SCRIPTS = {
-  append: script('append', ['partition', 'table']),
+  append: script('append', ['partition', 'epoch', 'table']),
   look: script('look', ['partition', 'table']),
   upkeep: script('upkeep', ['partition', 'totals']),
   summary: script('summary', ['partition'], READS_ONLY),
   series: script('series', ['partition'], READS_ONLY),
   users: script('users', ['partition', 'totals'], READS_ONLY),
-  read: script('read', ['partition'], READS_ONLY)
+  read: script('read', ['partition', 'epoch'], READS_ONLY),
+  end: script('end', ['partition'], READS_ONLY),
+  settle: script('settle', ['partition', 'epoch'], SMALL)
 } as const

@@ -19,11 +19,7 @@ local ACCEPTED, LATE, DUPLICATE, UNAVAILABLE = '\1', '\2', '\3', '\6'
 
 local state = readState()
 state.clock = max(state.clock, tonumber(ARGV[1]))
--- The engine has lost positions that were handed out: what was after them is another history.
-if seenEpoch == state.epoch and seenNext > state.next then
-  state.epoch = state.epoch + 1
-  state.next = seenNext
-end
+settleEpoch(state, seenEpoch, seenNext)
 renewTables(state)
 state.appended = state.clock
 

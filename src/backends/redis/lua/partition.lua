@@ -24,10 +24,16 @@ local INITIAL = { epoch = 1, next = 0, first = 0, bytes = 0, clock = 0, newest =
 -- Numbers as text. Lua and Redis would write each with all digits of a floating-point number, which takes longer than its use.
 local function text(n) return format('%.0f', n) end
 
+-- Fields that are text. `replid` names the run of a server as a master that wrote last; `ends` says for the last epochs before the
+-- present one at which position each ended.
+local TEXTS = { 'replid', 'ends' }
+
 local function readState()
   local values = call('HMGET', STATE, unpack(FIELDS))
   local state = {}
   for i, name in ipairs(FIELDS) do state[name] = tonumber(values[i] or nil) or INITIAL[name] end
+  values = call('HMGET', STATE, unpack(TEXTS))
+  for i, name in ipairs(TEXTS) do state[name] = values[i] or '' end
   return state
 end
 
@@ -39,7 +45,16 @@ local function writeState(state)
       fields[#fields + 1] = text(state[name])
     end
   end
+  for _, name in ipairs(TEXTS) do
+    fields[#fields + 1] = name
+    fields[#fields + 1] = state[name]
+  end
   call('HSET', STATE, unpack(fields))
+end
+
+-- The name of this server's run as a master: another one after every start and every promotion.
+local function replicationId()
+  return string.match(call('INFO', 'replication'), 'master_replid:(%x+)')
 end
 
 -- The first hour of each window at the partition's present.

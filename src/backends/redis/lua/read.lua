@@ -1,5 +1,6 @@
 -- Entries of the log from a position on. ARGV: epoch, position, most bytes, or -1 for epoch to read backwards from the position.
--- Returns what became of the position ('ok', 'not_retained', 'other_history'), the state, and entries as Redis gives them.
+-- Returns what became of the position, the state, and entries as Redis gives them. 'behind': this server does not have what was
+-- seen; either it does not know yet that it is no longer the master, or what it lost has not been noticed yet.
 local state = readState()
 local epoch, position, most = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local function answer(status, entries)
@@ -18,7 +19,8 @@ if epoch == -1 then
   while take(call('XREVRANGE', BASE .. 'log', from, '-', 'COUNT', 1)) do from = '(' .. entries[#entries][1] end
   return answer('ok', entries)
 end
-if epoch ~= state.epoch or position > state.next then return answer('other_history', {}) end
+if epoch > state.epoch or (epoch == state.epoch and position > state.next) then return answer('behind', {}) end
+if epoch < state.epoch and position > (endOf(state, epoch) or -1) then return answer('other_history', {}) end
 if position < state.first then return answer('not_retained', {}) end
 if position == state.next then return answer('ok', {}) end
 -- The entry that holds the position begins at or before it.
