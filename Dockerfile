@@ -21,6 +21,7 @@ COPY package.json ./
 COPY schemas ./schemas
 COPY src ./src
 COPY clients/client.js ./clients/client.js
+COPY dashboard ./dashboard
 USER node
 VOLUME /data
 EXPOSE 8080

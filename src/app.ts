@@ -31,6 +31,7 @@ import settingsPlugin from './plugins/settings.ts'
 import storeMetrics from './plugins/store-metrics.ts'
 import analytics from './routes/analytics.ts'
 import client from './routes/client.ts'
+import dashboard from './routes/dashboard.ts'
 import events from './routes/events.ts'
 import health from './routes/health.ts'
 import live from './routes/live.ts'
@@ -108,6 +109,7 @@ function partsOf(settings: Settings, overrides: Overrides): Part[] {
 
     // What can be asked
     part(docs),
+    part(dashboard),
     part(events),
     part(rejectionList),
     part(analytics),

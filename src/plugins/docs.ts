@@ -107,7 +107,7 @@ export default fp(async (app) => {
   }
 
   await app.register(async (ui) => {
-    await ui.register(pages)
+    await ui.register(pages, { inlineStyles: true })
     ui.addHook('onSend', async (_request, reply, payload) =>
       String(reply.getHeader('content-type')).startsWith('text/html') && typeof payload === 'string' ? placed(payload) : payload)
     await ui.register(swaggerUi, {
@@ -120,8 +120,6 @@ export default fp(async (app) => {
       }
     })
   })
-
-  app.get('/', { schema: { hide: true } }, async (_request, reply) => reply.redirect('docs/')) // relative: a proxy may have put a prefix before it
 }, {
   name: 'docs',
   // Hooks reach the routes that are added after them, and these are the first.

@@ -5,19 +5,25 @@
 import helmet from '@fastify/helmet'
 import fp from 'fastify-plugin'
 
-export default fp(async (app) => {
+export interface PagesOptions {
+  /** Lets a page have styles of its own, in its elements. Without it, its scripts may write no HTML either. */
+  inlineStyles?: boolean
+}
+
+export default fp(async (app, { inlineStyles = false }: PagesOptions) => {
   await app.register(helmet, {
     contentSecurityPolicy: {
       useDefaults: false, // these would ask for HTTPS
       directives: {
         'default-src': ["'none'"],
         'script-src': ["'self'"],
-        'style-src': ["'self'", "'unsafe-inline'"],
+        'style-src': inlineStyles ? ["'self'", "'unsafe-inline'"] : ["'self'"],
         'img-src': ["'self'", 'data:'],
         'connect-src': ["'self'"],
         'base-uri': ["'none'"],
         'form-action': ["'self'"],
-        'frame-ancestors': ["'self'"]
+        'frame-ancestors': ["'self'"],
+        ...inlineStyles ? {} : { 'require-trusted-types-for': ["'script'"] }
       }
     },
     // Whoever speaks TLS in front of the service says these; over plain HTTP browsers complain about them.

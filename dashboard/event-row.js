@@ -1,0 +1,34 @@
+/** One event as a row of a list. */
+import { make } from './elements.js'
+import { EVENT_TYPES, placeOf } from './event-types.js'
+import { clockTime, count } from './formats.js'
+
+/** @import { Event } from '../schemas/index.ts' */
+
+/** Most characters of a value that a row shows; the dialog has all of it. */
+const SHOWN = 80
+
+/** What the row says of the properties. @param {Event['properties']} properties */
+function brief(properties) {
+  if (properties === undefined) return ''
+  const { page, product_id: product, amount, ...others } = /** @type {Record<string, unknown>} */ (properties)
+  const parts = [page, product, typeof amount === 'number' ? count(amount) : amount].filter((value) => value !== undefined && value !== null)
+  if (parts.length === 0) parts.push(...Object.entries(others).slice(0, 3).map(([key, value]) => `${key}: ${typeof value === 'object' ? '…' : value}`))
+  return parts.map(String).join(' · ').slice(0, SHOWN)
+}
+
+/**
+ * @param {Event} event
+ * @param {(event: Event) => void} onOpen the row was chosen
+ */
+export function eventRow(event, onOpen) {
+  const place = placeOf(event.event_type)
+  const button = make('button', 'row',
+    make('span', 'time number', clockTime(event.timestamp)),
+    make('span', 'type', make('span', `swatch type-${place ?? 0}`), place === undefined ? event.event_type : EVENT_TYPES[place].one),
+    make('span', 'user', event.user_id.slice(0, SHOWN)),
+    make('span', 'brief', brief(event.properties)))
+  button.type = 'button'
+  button.onclick = () => onOpen(event)
+  return make('li', '', button)
+}

@@ -1,0 +1,2 @@
+/** The address under which the service has uPlot's module. */
+export { default } from 'uplot'
