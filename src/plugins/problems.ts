@@ -90,7 +90,7 @@ function notFound(request: FastifyRequest): ProblemError {
 
 /** OPTIONS is left out: CORS answers it at every address, known or not. */
 function methodsOf(app: FastifyInstance, url: string): string[] {
-  const path = url.replace(/\/?(?:\?.*)?$/, '')
+  const path = url.replace(/\/?(?:\?.*)?$/, '') || '/'
   return app.supportedMethods.filter((method) => method !== 'OPTIONS' && app.findRoute({ method, url: path }) !== null).sort()
 }
 

@@ -3,7 +3,7 @@ import { checkProblem, startApp } from '../harness.ts'
 
 t.test('pages carry helmet\'s headers, and nothing that needs TLS', async (t) => {
   const app = await startApp(t)
-  for (const url of ['/docs', '/docs/static/swagger-ui-bundle.js', '/docs/static/swagger-ui.css']) {
+  for (const url of ['/dashboard/dashboard.js', '/docs', '/docs/static/swagger-ui-bundle.js', '/docs/static/swagger-ui.css']) {
     const { statusCode, headers } = await app.inject(url)
     t.equal(statusCode, 200, url)
     const policy = String(headers['content-security-policy'])
