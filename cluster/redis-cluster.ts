@@ -16,6 +16,8 @@ export interface ClusterSize {
   masters: number
   /** Of each master. */
   replicas: number
+  /** What the first master has in its environment beside what all have. */
+  env?: Readonly<Record<string, string>>
 }
 
 /** One server of a cluster, and a connection to it. */
@@ -30,10 +32,10 @@ export class RedisCluster {
   readonly nodes: ClusterNode[] = []
 
   /** Starts a cluster and waits until it takes writes and every replica is in sync. */
-  static async start({ masters, replicas }: ClusterSize, ...args: string[]): Promise<RedisCluster> {
+  static async start({ masters, replicas, env }: ClusterSize, ...args: string[]): Promise<RedisCluster> {
     const cluster = new RedisCluster()
     try {
-      for (let i = 0; i < masters * (1 + replicas); i++) cluster.nodes.push(await startNode(args))
+      for (let i = 0; i < masters * (1 + replicas); i++) cluster.nodes.push(await startNode(args, i === 0 ? env : undefined))
       const [first, ...others] = cluster.nodes
       for (let i = 0; i < masters; i++) {
         const { client } = cluster.nodes[i]
@@ -89,8 +91,9 @@ export class RedisCluster {
   }
 }
 
-async function startNode(args: readonly string[]): Promise<ClusterNode> {
-  const server = await RedisProcess.start(
+async function startNode(args: readonly string[], env: ClusterSize['env'] = {}): Promise<ClusterNode> {
+  const server = await RedisProcess.startWith(
+    env,
     '--cluster-enabled', 'yes', '--cluster-node-timeout', String(NODE_TIMEOUT), '--cluster-port', String(await freePort()),
     '--cluster-announce-ip', '127.0.0.1', '--appendonly', 'yes', '--repl-diskless-sync-delay', '0', '--cluster-allow-replica-migration', 'no', ...args
   )

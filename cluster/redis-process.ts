@@ -27,17 +27,24 @@ export class RedisProcess {
   readonly port: number
   readonly directory: string
   readonly #args: readonly string[]
+  readonly #env: Readonly<Record<string, string>>
   #process: ChildProcess | undefined
 
-  private constructor(port: number, args: readonly string[]) {
+  private constructor(port: number, args: readonly string[], env: Readonly<Record<string, string>>) {
     this.port = port
+    this.#env = env
     this.directory = mkdtempSync(join(tmpdir(), 'redis-'))
     this.#args = args
   }
 
   /** Starts a server with further arguments as in its configuration file. */
   static async start(...args: string[]): Promise<RedisProcess> {
-    const server = new RedisProcess(await freePort(), args)
+    return RedisProcess.startWith({}, ...args)
+  }
+
+  /** Starts a server with more in its environment. */
+  static async startWith(env: Readonly<Record<string, string>>, ...args: string[]): Promise<RedisProcess> {
+    const server = new RedisProcess(await freePort(), args, env)
     await server.run()
     return server
   }
@@ -62,7 +69,7 @@ export class RedisProcess {
   async run(): Promise<void> {
     const process = spawn('redis-server', [
       '--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.directory, '--save', '', '--loglevel', 'warning', ...this.#args
-    ], { stdio: 'ignore' })
+    ], { stdio: 'ignore', env: { ...globalThis.process.env, ...this.#env } })
     this.#process = process
     const client = this.connect()
     try {
