@@ -14,9 +14,14 @@ const ARGUMENTS = [
 /** Why tests in a browser are skipped; false where they are not. */
 export const noChromium = existsSync(EXECUTABLE) ? false : `there is no browser at ${EXECUTABLE}`
 
-/** Starts a browser with a profile of its own; the test closes it. */
+/** Starts a browser with a profile of its own. */
+export function launchChromium(): Promise<Browser> {
+  return chromium.launch({ executablePath: EXECUTABLE, args: ARGUMENTS, timeout: 60_000 })
+}
+
+/** The same; the test closes it. */
 export async function openChromium(t: Test): Promise<Browser> {
-  const browser = await chromium.launch({ executablePath: EXECUTABLE, args: ARGUMENTS, timeout: 60_000 })
+  const browser = await launchChromium()
   t.teardown(() => browser.close())
   return browser
 }

@@ -9,10 +9,11 @@ const LINE_FEED = 0x0a
 /** See above. */
 export class CuttingProxy {
   readonly #server: Server
-  readonly #target: number
   readonly #meanBytes: number
   readonly #random: () => number
   readonly #sockets = new Set<Socket>()
+  /** The port to forward to; new connections go to a new one. */
+  target: number
   /** Connections cut so far. */
   cuts = 0
 
@@ -22,7 +23,7 @@ export class CuttingProxy {
    * @param random from 0 to 1
    */
   constructor(target: number, meanBytes: number, random: () => number) {
-    this.#target = target
+    this.target = target
     this.#meanBytes = meanBytes
     this.#random = random
     this.#server = createServer((downstream) => this.#forward(downstream))
@@ -40,7 +41,7 @@ export class CuttingProxy {
   }
 
   #forward(downstream: Socket): void {
-    const upstream = connect(this.#target, '127.0.0.1')
+    const upstream = connect(this.target, '127.0.0.1')
     for (const socket of [downstream, upstream]) {
       this.#sockets.add(socket)
       socket.on('error', () => {}).on('close', () => {
