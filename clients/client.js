@@ -139,6 +139,20 @@ function failureOfAnswer({ status, statusText }, body) {
   return { status, code: body?.code, detail: body?.detail ?? statusText }
 }
 
+/**
+ * Calls a callback. What it throws is reported as an error that nobody caught, and disturbs nothing in here.
+ * @template {unknown[]} T
+ * @param {((...args: T) => void) | undefined} callback
+ * @param {T} args
+ */
+function tell(callback, ...args) {
+  try {
+    callback?.(...args)
+  } catch (error) {
+    queueMicrotask(() => { throw error })
+  }
+}
+
 /** Milliseconds in which a request is answered. */
 const REQUEST_TIMEOUT = 30_000
 
@@ -297,7 +311,7 @@ class LiveSubscription {
    */
   #enter(state, why = {}) {
     this.#state = state
-    this.#options.onState?.(state, why)
+    tell(this.#options.onState, state, why)
   }
 
   /** The network is back. */
@@ -356,8 +370,8 @@ class LiveSubscription {
     this.#cursor = cursor
     for (const window of this.#windows.slice(1)) this.#owed.set(window, undefined)
     this.#open()
-    if (events.length > 0) this.#options.onEvents(events, { cursor: /** @type {string} */ (cursor) })
-    if (summary !== undefined && !this.#isOver) this.#options.onSummary?.(summary)
+    if (events.length > 0) tell(this.#options.onEvents, events, { cursor: /** @type {string} */ (cursor) })
+    if (summary !== undefined && !this.#isOver) tell(this.#options.onSummary, summary)
   }
 
   /**
@@ -483,7 +497,7 @@ class LiveSubscription {
   /** @param {{ cursor: string, events: ActivityEvent[] }} frame */
   #takeEvents({ cursor, events }) {
     this.#cursor = cursor
-    if (events.length > 0) this.#options.onEvents(events, { cursor })
+    if (events.length > 0) tell(this.#options.onEvents, events, { cursor })
     this.#settle()
   }
 
@@ -492,7 +506,7 @@ class LiveSubscription {
     this.#cursor = cursor
     for (const window of this.#windows) this.#owed.set(window, undefined)
     this.#send('watch', this.#windows) // also of those that are watched: their summary is told again
-    this.#options.onGap({ reason, after, cursor })
+    tell(this.#options.onGap, { reason, after, cursor })
   }
 
   /** @param {Summary} summary */
@@ -500,7 +514,7 @@ class LiveSubscription {
     const window = summary.time_window
     if (this.#owed.has(window)) this.#owed.set(window, summary)
     this.#settle()
-    if (this.#watched.has(window) && !this.#isOver) this.#options.onUsers?.(summary.unique_users, summary)
+    if (this.#watched.has(window) && !this.#isOver) tell(this.#options.onUsers, summary.unique_users, summary)
   }
 
   /** Tells the summaries that count exactly what was handed over; where there is a filter, no summary does. */
@@ -510,7 +524,7 @@ class LiveSubscription {
       if (summary.cursor !== this.#cursor && this.#filter.length === 0) continue
       this.#owed.delete(window)
       if (!this.#watched.has(window)) this.#send('unwatch', [window])
-      this.#options.onSummary?.(summary)
+      tell(this.#options.onSummary, summary)
     }
   }
 }
@@ -518,7 +532,7 @@ class LiveSubscription {
 /**
  * Follows the events of a service, each once and in order, until it is closed. A connection that is cut off or falls silent is made
  * anew and goes on after the last event; what could not be had is told by `onGap` [LIVE-1, LIVE-2]. What a callback throws is
- * reported as any error of an event listener is, and the events count as handed over.
+ * reported as an error that nobody caught, and the events count as handed over.
  * @param {SubscribeOptions} options
  * @param {Partial<Host>} [host]
  * @returns {Subscription}
@@ -786,7 +800,7 @@ class EventSender {
     host.addEventListener?.('pagehide', this.#leave)
     host.addEventListener?.('visibilitychange', this.#hide)
     const old = this.#queue.adopt(maxQueue)
-    if (old.length > 0) options.onDropped?.(old.map((text) => JSON.parse(text)), 'too_old')
+    if (old.length > 0) tell(options.onDropped, old.map((text) => JSON.parse(text)), 'too_old')
     if (this.#queue.size > 0) this.#start()
   }
 
@@ -801,7 +815,7 @@ class EventSender {
     const whole = { ...event, event_id: id, timestamp: event.timestamp ?? new Date(this.#host.now()).toISOString() }
     const text = JSON.stringify(whole)
     if (!this.#queue.hasRoomFor(this.#maxQueue, text)) {
-      this.#options.onDropped?.([whole], 'queue_full')
+      tell(this.#options.onDropped, [whole], 'queue_full')
       return id
     }
     this.#queue.add(id, text)
@@ -825,7 +839,7 @@ class EventSender {
     this.#wake()
     await this.#sending
     const left = this.#queue.clear()
-    if (left.length > 0 && !this.#queue.isStored) this.#options.onDropped?.(left.map(({ text }) => JSON.parse(text)), 'closed')
+    if (left.length > 0 && !this.#queue.isStored) tell(this.#options.onDropped, left.map(({ text }) => JSON.parse(text)), 'closed')
     this.#answerFlushes()
   }
 
@@ -876,7 +890,7 @@ class EventSender {
         continue
       }
       const retryIn = failure.retryAfter ?? delayOf(this.#options.backoff ?? { min: 1000, max: 60_000 }, this.#attempt++, this.#host)
-      this.#options.onFailure?.({ ...failure.failure, retryIn })
+      tell(this.#options.onFailure, { ...failure.failure, retryIn })
       if (!this.#isClosed) await this.#sleep(retryIn)
     }
     this.#isSending = false
@@ -926,7 +940,7 @@ class EventSender {
    */
   #judge(head, answer, body) {
     const failure = new RequestError(failureOfAnswer(answer, body), retryAfterOf(answer, this.#host))
-    if (body?.accepted + body?.duplicates + body?.rejected + body?.unavailable === head.length) {
+    if (Array.isArray(body?.errors) && body.accepted + body.duplicates + body.rejected + body.unavailable === head.length) {
       this.#most = Infinity
       return this.#take(head, body) ? undefined : failure
     }
@@ -950,7 +964,7 @@ class EventSender {
    */
   #take(head, receipt) {
     const { rejected, unavailable, errors } = receipt
-    this.#options.onReceipt?.(receipt)
+    tell(this.#options.onReceipt, receipt)
     // Where there are both, an event with a code of a later version is sent again, until the counts alone tell which it is.
     this.#settle(head, errors, ({ code }) => unavailable > 0 && (rejected === 0 || !REJECTION_CODES.has(code)))
     return unavailable === 0
@@ -965,7 +979,7 @@ class EventSender {
     const kept = new Set(errors.filter(isUnavailable).map(({ index }) => index))
     this.#queue.settle(head, (_, index) => kept.has(index))
     for (const { index, ...error } of errors) {
-      if (!kept.has(index)) this.#options.onRejected?.(JSON.parse(head[index].text), error)
+      if (!kept.has(index)) tell(this.#options.onRejected, JSON.parse(head[index].text), error)
     }
   }
 }

@@ -83,8 +83,13 @@ class MortalService {
   async start(): Promise<void> {
     const child = this.#child = spawn(process.execPath, [SERVER], {
       env: {
-        PATH: process.env.PATH, STORE: 'journal', DATA_DIR: this.#directory, HOST: '127.0.0.1', PORT: '0',
-        ALLOWED_ORIGINS: this.#origin, NODE_COMPILE_CACHE: `${this.#directory}/compiled`
+        PATH: process.env.PATH,
+        STORE: 'journal',
+        DATA_DIR: this.#directory,
+        HOST: '127.0.0.1',
+        PORT: '0',
+        ALLOWED_ORIGINS: this.#origin,
+        NODE_COMPILE_CACHE: `${this.#directory}/compiled`
       },
       stdio: ['ignore', 'pipe', 'inherit']
     })

@@ -12,8 +12,17 @@ const RATE = 200
 const LIFE = 5
 
 const TITLES: Record<keyof ClientRow, string> = {
-  sent: 'sent', accepted: 'accepted', duplicates: 'duplicates', dropped: 'dropped', seen: 'seen', missing: 'missing',
-  twice: 'twice', misplaced: 'misplaced', gaps: 'gaps', connections: 'connections', counted: 'counted'
+  sent: 'sent',
+  accepted: 'accepted',
+  duplicates: 'duplicates',
+  dropped: 'dropped',
+  seen: 'seen',
+  missing: 'missing',
+  twice: 'twice',
+  misplaced: 'misplaced',
+  gaps: 'gaps',
+  connections: 'connections',
+  counted: 'counted'
 }
 
 const { values } = parseArgs({ options: { minutes: { type: 'string', default: '2' } } })

@@ -26,7 +26,8 @@ export interface PeerResult {
 }
 
 /** Sends its events, and resolves when it has all verdicts and has seen and counted everybody's events. */
-export async function runPeer({ client, readUrl, writeUrl, name, rate, count, expected }: PeerTask, onAnswer?: (answered: number) => void): Promise<PeerResult> {
+export async function runPeer(task: PeerTask, onAnswer?: (answered: number) => void): Promise<PeerResult> {
+  const { client, readUrl, writeUrl, name, rate, count, expected } = task
   const { createSender, subscribe } = await import(client) as typeof import('../../clients/client.js')
   const backoff = { min: 50, max: 1000 }
   const seen: string[] = []
@@ -41,14 +42,22 @@ export async function runPeer({ client, readUrl, writeUrl, name, rate, count, ex
   const onState = (state: string) => { if (state === 'open') result.connections++ }
 
   const reader = subscribe({
-    url: readUrl, backoff, after: 'earliest', onGap, onState,
+    url: readUrl,
+    backoff,
+    after: 'earliest',
+    onGap,
+    onState,
     onEvents: (events) => {
       for (const { event_id: id } of events) seen.push(id)
       check()
     }
   })
   const counter = subscribe({
-    url: readUrl, backoff, summary: '7d', onGap, onState,
+    url: readUrl,
+    backoff,
+    summary: '7d',
+    onGap,
+    onState,
     onSummary: (summary) => {
       result.counted = summary.total_events
       check()
@@ -59,7 +68,10 @@ export async function runPeer({ client, readUrl, writeUrl, name, rate, count, ex
     }
   })
   const sender = createSender({
-    url: writeUrl, backoff, maxBatch: 20, maxDelay: 30,
+    url: writeUrl,
+    backoff,
+    maxBatch: 20,
+    maxDelay: 30,
     onReceipt: ({ accepted, duplicates }) => {
       result.accepted += accepted
       result.duplicates += duplicates

@@ -6,10 +6,10 @@ import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
-import type { FastifyInstance } from 'fastify'
 import type { Frame, Page } from 'playwright-core'
 import t, { type Test } from 'tap'
 import { anEvent, startServer } from '../harness.ts'
+import { Answers } from './answers.ts'
 import { noChromium, openChromium } from './chromium.ts'
 
 // What the browser has and Node has not.
@@ -158,24 +158,6 @@ async function startSite(t: Test): Promise<string> {
   t.teardown(() => site.close())
   t.teardown(() => site.closeAllConnections())
   return `http://localhost:${(site.address() as AddressInfo).port}`
-}
-
-/** The answers of one application. */
-class Answers {
-  count = 0
-  #wake = () => {}
-
-  constructor({ server }: FastifyInstance) {
-    server.on('request', (_request, response) => response.on('close', () => {
-      this.count++
-      this.#wake()
-    }))
-  }
-
-  /** Resolves when there are so many. */
-  async reach(count: number): Promise<void> {
-    while (this.count < count) await new Promise<void>((resolve) => { this.#wake = resolve })
-  }
 }
 
 async function frameOf(page: Page, site: string, isSandboxed: boolean): Promise<Frame> {

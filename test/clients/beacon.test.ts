@@ -1,0 +1,71 @@
+/** A page of another origin, in a real browser, that is left while events wait: they are counted, once. [CORS-1] */
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { FastifyInstance } from 'fastify'
+import t, { type Test } from 'tap'
+import { Answers } from '../compat/answers.ts'
+import { noChromium, openChromium } from '../compat/chromium.ts'
+import { startServer } from '../harness.ts'
+
+t.setTimeout(120_000) // a browser on a busy machine is slow
+
+const KEY = 'public-1'
+
+/** A site of another origin, with nothing on its pages. */
+async function startSite(t: Test): Promise<string> {
+  const site = createServer((_request, response) => response.setHeader('content-type', 'text/html').end('<title>A shop</title>')).listen(0, '127.0.0.1')
+  await once(site, 'listening')
+  t.teardown(() => site.close())
+  t.teardown(() => site.closeAllConnections())
+  return `http://localhost:${(site.address() as AddressInfo).port}`
+}
+
+/** Runs in the page: a sender that waits for more, and so many events. */
+async function send({ url, key, count, isStored }: { url: string, key: string, count: number, isStored: boolean }): Promise<void> {
+  const { createSender } = await import(`${url}client.js`) as typeof import('../../clients/client.js')
+  const sender = createSender({ url, key, maxDelay: 3_600_000, maxBatch: 10_000, ...isStored ? {} : { storage: null } })
+  for (let i = 0; i < count; i++) sender.send({ user_id: 'ada', event_type: 'page_view', properties: { page: `/${i}`, text: 'é'.repeat(40) } })
+}
+
+/** Runs in the page: how many events are stored. */
+const stored = () => Object.keys((globalThis as any).localStorage).length
+
+/** Resolves when so many events were answered, first or again. */
+async function answered(app: FastifyInstance, answers: Answers, count: number): Promise<void> {
+  for (;;) {
+    const before = answers.count
+    const { body } = await app.inject({ url: '/metrics' })
+    const sum = [...body.matchAll(/^events_total\{verdict="(?:accepted|duplicate)".*\} (\d+)$/gm)].reduce((sum, [, n]) => sum + Number(n), 0)
+    if (sum >= count) return
+    await answers.reach(before + 1)
+  }
+}
+
+t.test('what waits when a page is left is counted once, from another origin, with a key, and where it was stored also after a return', { skip: noChromium }, async (t) => {
+  const site = await startSite(t)
+  const { app, port } = await startServer(t, { ALLOWED_ORIGINS: site, WRITE_KEYS: KEY })
+  const answers = new Answers(app)
+  const url = `http://127.0.0.1:${port}/`
+  const total = async () => (await app.aggregator.summary('1h')).total_events
+  const browser = await openChromium(t)
+  const page = await browser.newPage()
+
+  await page.goto(`${site}/basket`)
+  await page.evaluate(send, { url, key: KEY, count: 100, isStored: true })
+  t.equal(await page.evaluate(stored), 100)
+  await page.goto(`${site}/thank-you`)
+  await answered(app, answers, 100)
+  t.equal(await total(), 100, 'several beacons')
+  t.equal(await page.evaluate(stored), 100, 'whose answers nobody saw')
+
+  await page.evaluate(send, { url, key: KEY, count: 0, isStored: true })
+  await answered(app, answers, 200)
+  t.equal(await total(), 100, 'sent again, and counted once')
+  await page.waitForFunction(() => Object.keys((globalThis as any).localStorage).length === 0)
+
+  await page.evaluate(send, { url, key: KEY, count: 10, isStored: false })
+  await page.close({ runBeforeUnload: true })
+  await answered(app, answers, 210)
+  t.equal(await total(), 110, 'also when the tab is closed')
+})
