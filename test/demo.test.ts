@@ -1,13 +1,14 @@
 /** The demo: its visitors behave, its count is the service's, and what goes wrong is told. */
 import { spawn } from 'node:child_process'
-import { randomUUID } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { HELP, readArguments, type Task } from '../demo/arguments.ts'
 import { seededRandom } from '../demo/random.ts'
 import { run, type Clock } from '../demo/run.ts'
 import { Traffic } from '../demo/traffic.ts'
+import { spread } from '../demo/week.ts'
 import { EVENT_TYPES, type Event, type Receipt } from '../schemas/index.ts'
 import { post, startApp, startServer } from './harness.ts'
 
@@ -26,22 +27,32 @@ function makeEvents(seed: number, count: number): Event[] {
 }
 
 /** A clock on which waiting takes no time. */
-function virtualClock(): Clock & { slept: number } {
-  const start = Date.now()
-  return {
-    slept: 0,
-    now() { return start + this.slept },
-    async sleep(milliseconds) { this.slept += milliseconds }
+class VirtualClock implements Clock {
+  readonly #start = Date.now()
+  slept = 0
+
+  now = () => this.#start + this.slept
+
+  setTimeout = (work: () => void, milliseconds: number) => {
+    const timer = { isOn: true }
+    const at = this.slept + milliseconds
+    setImmediate(() => {
+      if (!timer.isOn) return
+      this.slept = Math.max(this.slept, at)
+      work()
+    })
+    return timer
   }
+
+  clearTimeout = (timer: { isOn: boolean } | undefined) => { if (timer !== undefined) timer.isOn = false }
 }
 
 /** Runs the demo within this process. */
-async function runDemo(port: number, rate: number, seconds: number, seed = 1): Promise<{ exact: boolean, lines: string[], slept: number }> {
+async function runDemo(port: number, rate: number, seconds: number, task: Partial<Task> = {}): Promise<{ exact: boolean, lines: string[], slept: number }> {
   const lines: string[] = []
-  const random = seededRandom(seed)
-  const clock = virtualClock()
+  const clock = new VirtualClock()
   const url = new URL(`http://127.0.0.1:${port}/`)
-  const exact = await run({ url, rate, seconds, traffic: new Traffic(random, randomUUID), random, print: (line) => lines.push(line), clock })
+  const exact = await run({ url, key: undefined, rate, duration: seconds * 1000, history: 0, seed: 1, ...task, print: (line) => lines.push(line), clock })
   return { exact, lines, slept: clock.slept }
 }
 
@@ -59,8 +70,9 @@ function spawnDemo(...args: string[]): Promise<{ code: number | null, output: st
 }
 
 t.test('one seed, one set of visitors', async (t) => {
-  t.same(makeEvents(7, 500), makeEvents(7, 500))
-  t.notSame(makeEvents(7, 500), makeEvents(8, 500))
+  const text = (seed: number) => JSON.stringify(makeEvents(seed, 500))
+  t.equal(text(7), text(7))
+  t.not(text(7), text(8))
 })
 
 t.test('visitors behave like visitors', async (t) => {
@@ -100,24 +112,38 @@ t.test('every event is one that the service takes', async (t) => {
 })
 
 t.test('what it sent is what the service counted', async (t) => {
-  const { app, port } = await startServer(t)
-  const { exact, lines, slept } = await runDemo(port, 300, 10)
+  const { app, port } = await startServer(t, { READ_KEYS: 'both-1', WRITE_KEYS: 'both-1' })
+  const { exact, lines, slept } = await runDemo(port, 100, 10, { history: 2000, key: 'both-1' })
   t.ok(exact)
-  t.ok(slept >= 10_000 && slept < 11_000, `3,000 events at 300 a second take 10 s, here ${slept / 1000}`)
-  t.equal((await app.aggregator.summary('1h')).total_events, 3000)
+  t.ok(slept >= 10_000 && slept < 11_000, `10 s of virtual time, here ${slept / 1000}`)
+  const total = (await app.aggregator.summary('7d')).total_events
+  t.ok(total >= 3000 && total < 3500, `${total}: the history, 100 a second, and a swell`)
+  const today = (await app.aggregator.summary('24h')).total_events
+  t.ok(total - today > 1000, 'the history is of several days')
   const progress = lines.filter((line) => /^ +\d+ s /.test(line))
   t.equal(progress.length, 10, 'a line a second')
-  t.match(progress.at(-1), /10 s {3}3,000 sent {3}3,000 accepted {3}[1-9]\d* duplicates {3}0 errors/, 'some batches were sent twice')
-  t.match(lines.join('\n'), /3,000 accepted, .* 0 errors\nthe service's summary of 24 h grew by 3,000:/)
+  const sent = total.toLocaleString('en-US')
+  t.match(progress.at(-1), new RegExp(`10 s {3}${sent} sent {3}${sent} accepted {3}[1-9]\\d* duplicates {3}0 rejected`), 'some events were sent twice')
+  t.match(lines.join('\n'), new RegExp(`${sent} accepted, .* 0 rejected\\nthe service's summary of 7 d grew by ${sent}:`))
   t.match(lines.at(-1), /^Every event counted once/)
 })
 
-t.test('a rate above what one batch holds is kept up with', async (t) => {
+t.test('a rate above what one request holds is kept up with', async (t) => {
   const { app, port } = await startServer(t)
-  const { exact, slept } = await runDemo(port, 25_000, 1)
+  const { exact, slept } = await runDemo(port, 20_000, 1)
   t.ok(exact)
   t.ok(slept < 2000)
-  t.equal((await app.aggregator.summary('1h')).total_events, 25_000)
+  t.ok((await app.aggregator.summary('1h')).total_events >= 20_000)
+})
+
+t.test('visitors come by day more than by night', async (t) => {
+  const to = new Date(2026, 10, 23, 12, 34).getTime()
+  const times = spread(to - 3 * 86_400_000, to, 10_000)
+  t.equal(times.length, 10_000)
+  t.ok(times.every((time, i) => time >= (times[i - 1] ?? to - 3 * 86_400_000) && time < to), 'in order, and within the stretch')
+  const byHour = Map.groupBy(times, (time) => new Date(time).getHours())
+  t.ok(byHour.get(20)!.length > 10 * byHour.get(3)!.length)
+  t.same(spread(to, to, 0), [])
 })
 
 /** A service that spoils some answers; its summary counts the different ids that it saw. */
@@ -133,14 +159,14 @@ async function startSpoiler(t: Test, spoil: (post: number, request: IncomingMess
     const known = ids.size
     for (const event of events) ids.add(event.event_id)
     const accepted = ids.size - known
-    response.end(JSON.stringify({ accepted, duplicates: events.length - accepted, rejected: 0, unavailable: 0 }))
+    response.end(JSON.stringify({ accepted, duplicates: events.length - accepted, rejected: 0, unavailable: 0, errors: [] }))
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   t.teardown(() => new Promise((resolve) => server.close(resolve)))
   return (server.address() as AddressInfo).port
 }
 
-t.test('a batch without an answer is sent again', async (t) => {
+t.test('a batch without an answer is sent again, and that is told', async (t) => {
   const port = await startSpoiler(t, (posts, request, response) => {
     if (posts === 2) request.socket.destroy()
     if (posts === 4) response.writeHead(503, { 'retry-after': '2' }).end('not now')
@@ -149,32 +175,43 @@ t.test('a batch without an answer is sent again', async (t) => {
   const { exact, lines, slept } = await runDemo(port, 100, 2)
   t.ok(exact, lines.join('\n'))
   t.ok(slept >= 2000)
-  t.match(lines.join('\n'), /last error: 503 not now/)
+  t.match(lines.join('\n'), /^ +UND_ERR_SOCKET; again in \d\.\d s\n(.*\n)* +503 Service Unavailable; again in 2\.\d s$/m)
 })
 
-t.test('an error that lasts is told', async (t) => {
+t.test('events that are rejected are told', async (t) => {
   const port = await startSpoiler(t, (_posts, _request, response) => {
-    response.writeHead(401).end('a key is needed')
+    response.writeHead(422, { 'content-type': 'application/json' })
+    response.end(JSON.stringify({ accepted: 0, duplicates: 0, rejected: 1, unavailable: 0, errors: [{ index: 0, code: 'invalid_event', pointer: '', detail: 'no good' }] }))
     return true
   })
-  const { exact, lines } = await runDemo(port, 100, 1)
+  const { exact, lines } = await runDemo(port, 11, 0.1)
   t.notOk(exact)
-  t.match(lines.join('\n'), /100 errors/)
-  t.match(lines.join('\n'), /last error: 401 a key is needed/)
+  t.match(lines.join('\n'), /1 rejected/)
+  t.match(lines.at(-2), 'last rejection: no good')
   t.match(lines.at(-1), /^Not the same/)
+})
 
-  const stubborn = await startSpoiler(t, (_posts, _request, response) => {
+t.test('an error that lasts ends it', async (t) => {
+  const refusing = await startSpoiler(t, (_posts, _request, response) => {
+    response.writeHead(401, { 'content-type': 'application/json' }).end('{"detail":"a key is needed"}')
+    return true
+  })
+  await t.rejects(runDemo(refusing, 100, 1), { message: /takes no events \(401 a key is needed\)/ })
+  let posts = 0
+  const failing = await startSpoiler(t, (_posts, _request, response) => {
+    posts++
     response.writeHead(500).end()
     return true
   })
-  t.match((await runDemo(stubborn, 10, 1)).lines.join('\n'), /10 errors/, 'and tried no more than a few times')
+  await t.rejects(runDemo(failing, 10, 1), { message: /takes no events \(500 Internal Server Error\)/ })
+  t.ok(posts > 3 && posts < 30, `within about a minute, after ${posts} tries`)
 })
 
 t.test('npm run demo', async (t) => {
   const { port } = await startServer(t)
-  const { code, output } = await spawnDemo('--url', `http://127.0.0.1:${port}`, '--rate', '400', '--seconds', '1', '--seed', '1')
+  const { code, output } = await spawnDemo('--url', `http://127.0.0.1:${port}`, '--rate', '1000', '--minutes', '0.005', '--history', '100', '--seed', '1')
   t.equal(code, 0)
-  t.match(output, /^400 events a second for 1 s to http:\/\/127\.0\.0\.1:\d+\/ \(seed 1\)$/m)
+  t.match(output, /^1,000 events a second for 0\.005 min to http:\/\/127\.0\.0\.1:\d+\/ \(seed 1\)$/m)
   t.match(output, /^Every event counted once/m)
 })
 
@@ -183,20 +220,24 @@ t.test('what cannot be done is said, without a stack', async (t) => {
   await new Promise<void>((resolve) => unused.listen(0, '127.0.0.1', resolve))
   const { port } = unused.address() as AddressInfo
   await new Promise((resolve) => unused.close(resolve))
-  const cases: [string[], RegExp][] = [
-    [['--url', `http://127.0.0.1:${port}`], /gives no summary \(ECONNREFUSED\).*npm start/],
-    [['--rate', '0'], /^--rate must be a number above 0/],
-    [['--seconds', 'long'], /^--seconds must be .*"long"/],
+  const { code, errors } = await spawnDemo('--url', `http://127.0.0.1:${port}`)
+  t.equal(code, 1)
+  t.match(errors, /gives no summary \(ECONNREFUSED\).*npm start/)
+  t.notMatch(errors, /\n +at /)
+})
+
+t.test('the arguments', async (t) => {
+  t.same(readArguments([], 7), { url: new URL('http://localhost:8080/'), key: undefined, duration: 60_000, rate: 50, history: 20_000, seed: 7 })
+  t.same(readArguments(['--url', 'https://a.example/prefix', '--key', 'k', '--minutes', '10', '--rate', '1', '--history', '0', '--seed', '3'], 7),
+    { url: new URL('https://a.example/prefix/'), key: 'k', duration: 600_000, rate: 1, history: 0, seed: 3 })
+  t.equal(readArguments(['--help'], 7), undefined)
+  const names = Object.keys(readArguments([], 7)!).map((name) => name === 'duration' ? 'minutes' : name)
+  for (const name of names) t.match(HELP, `--${name}`)
+  for (const [args, message] of [
+    [['--rate=-1'], /^--rate must be a number from 0/],
+    [['--minutes', 'long'], /^--minutes must be .*"long"/],
+    [['--history', ''], /^--history must be /],
     [['--url', 'ftp://example.com'], /^--url must be an address/],
     [['--fast'], /--fast/]
-  ]
-  await Promise.all(cases.map(async ([args, message]) => {
-    const { code, errors } = await spawnDemo(...args)
-    t.equal(code, 1, args.join(' '))
-    t.match(errors, message)
-    t.notMatch(errors, /\n +at /)
-  }))
-  const help = await spawnDemo('--help')
-  t.equal(help.code, 0)
-  t.match(help.output, /^Usage: npm run demo/)
+  ] as const) t.throws(() => readArguments(args, 7), { message })
 })
