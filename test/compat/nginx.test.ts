@@ -5,6 +5,7 @@ import { writeFileSync } from 'node:fs'
 import { connect, createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { createSender, subscribe } from '../../clients/client.js'
 import { createLogger } from '../../src/logger.ts'
 import { anEvent, LogLines, startServer } from '../harness.ts'
 import { LiveClient } from '../live/clients.ts'
@@ -20,8 +21,8 @@ async function freePort(): Promise<number> {
   return port
 }
 
-/** Starts nginx in front of a port; resolves with its own port when it listens. */
-async function startNginx(t: Test, upstream: number, headers: readonly string[]): Promise<number> {
+/** Starts nginx in front of a port, all of it or what lies under a prefix; resolves with its own port when it listens. */
+async function startNginx(t: Test, upstream: number, headers: readonly string[], prefix = ''): Promise<number> {
   const directory = t.testdir({})
   const port = await freePort()
   writeFileSync(join(directory, 'nginx.conf'), `
@@ -34,8 +35,8 @@ async function startNginx(t: Test, upstream: number, headers: readonly string[])
       map $http_upgrade $connection_upgrade { default upgrade; '' ''; }
       server {
         listen 127.0.0.1:${port};
-        location / {
-          proxy_pass http://127.0.0.1:${upstream};
+        location ${prefix}/ {
+          proxy_pass http://127.0.0.1:${upstream}${prefix === '' ? '' : '/'};
           ${headers.map((header) => `${header};`).join('\n          ')}
         }
       }
@@ -98,3 +99,25 @@ for (const { name, headers } of SETUPS) {
     t.match(log.lines.find((line) => line.user_agent === 'page'), { address: '127.0.0.1', status: 200 })
   })
 }
+
+t.test('under a prefix the client finds everything, itself included', { skip, timeout: 60_000 }, async (t) => {
+  const { port } = await startServer(t, { READ_KEYS: 'reader', WRITE_KEYS: 'writer' })
+  const url = `http://127.0.0.1:${await startNginx(t, port, FORWARDED, '/shop/events-of-ours')}/shop/events-of-ours`
+  t.equal((await fetch(`${url}/client.js`)).status, 200)
+  const sender = createSender({ url, key: 'writer' })
+  const seen = new Promise<string[]>((resolve) => {
+    const subscription = subscribe({
+      url,
+      key: 'reader',
+      summary: '1h',
+      onSummary: () => sender.send({ user_id: 'ada', event_type: 'click' }),
+      onEvents: (events) => {
+        subscription.close()
+        resolve(events.map(({ user_id: user }) => user))
+      },
+      onGap: () => t.fail('there is no gap')
+    })
+  })
+  t.same(await seen, ['ada'])
+  await sender.close()
+})

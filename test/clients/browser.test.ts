@@ -1,4 +1,4 @@
-/** A page of another origin, in a real browser, that is left while events wait: they are counted, once. [CORS-1] */
+/** Pages of another origin in a real browser: the one of clients/javascript.md, and one that is left while events wait. [CORS-1] */
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -7,14 +7,15 @@ import t, { type Test } from 'tap'
 import { Answers } from '../compat/answers.ts'
 import { noChromium, openChromium } from '../compat/chromium.ts'
 import { startServer } from '../harness.ts'
+import { block } from './document.ts'
 
 t.setTimeout(120_000) // a browser on a busy machine is slow
 
 const KEY = 'public-1'
 
-/** A site of another origin, with nothing on its pages. */
-async function startSite(t: Test): Promise<string> {
-  const site = createServer((_request, response) => response.setHeader('content-type', 'text/html').end('<title>A shop</title>')).listen(0, '127.0.0.1')
+/** A site of another origin, all of whose pages have this on them. */
+async function startSite(t: Test, content: () => string): Promise<string> {
+  const site = createServer((_request, response) => response.setHeader('content-type', 'text/html').end(`<title>A shop</title>${content()}`)).listen(0, '127.0.0.1')
   await once(site, 'listening')
   t.teardown(() => site.close())
   t.teardown(() => site.closeAllConnections())
@@ -42,14 +43,31 @@ async function answered(app: FastifyInstance, answers: Answers, count: number): 
   }
 }
 
-t.test('what waits when a page is left is counted once, from another origin, with a key, and where it was stored also after a return', { skip: noChromium }, async (t) => {
-  const site = await startSite(t)
+const browser = noChromium === false ? await openChromium(t) : undefined
+const options = { skip: noChromium }
+
+t.test('the page of clients/javascript.md sends what its visitors do', options, async (t) => {
+  let content = ''
+  const site = await startSite(t, () => content)
+  const { app, port } = await startServer(t, { WRITE_KEYS: 'PUBLIC_WRITE_KEY', ALLOWED_ORIGINS: site })
+  content = `<p>Hello</p>${block('html').replaceAll('localhost:8080', `127.0.0.1:${port}`)}`
+  const answers = new Answers(app)
+  const page = await browser!.newPage()
+  await page.goto(`${site}/basket`)
+  await answered(app, answers, 1)
+  await page.click('p')
+  await answered(app, answers, 2)
+  t.match((await app.inject('/events')).json().events, [{ user_id: 'ada', event_type: 'page_view', properties: { page: '/basket' } }, { event_type: 'click' }])
+  await page.close()
+})
+
+t.test('what waits when a page is left is counted once, from another origin, with a key, and where it was stored also after a return', options, async (t) => {
+  const site = await startSite(t, () => '')
   const { app, port } = await startServer(t, { ALLOWED_ORIGINS: site, WRITE_KEYS: KEY })
   const answers = new Answers(app)
   const url = `http://127.0.0.1:${port}/`
   const total = async () => (await app.aggregator.summary('1h')).total_events
-  const browser = await openChromium(t)
-  const page = await browser.newPage()
+  const page = await browser!.newPage()
 
   await page.goto(`${site}/basket`)
   await page.evaluate(send, { url, key: KEY, count: 100, isStored: true })
