@@ -2,6 +2,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { ProblemError } from '../errors.ts'
+import { BodyChunks } from './body-chunks.ts'
 import type { BodyShare } from './body-quota.ts'
 import { askForBody } from './continue.ts'
 
@@ -39,7 +40,7 @@ export function overloaded(): ProblemError {
 
 /**
  * Collects the bytes of a request; `declared` is NaN where it did not say how many. The usual small body is the one chunk
- * that Node made for it, and is handed over without a copy; a larger one is copied once.
+ * that Node made for it, and is handed over without a copy; a larger one is copied once, or twice where it comes in small chunks.
  */
 export function collectBody(payload: IncomingMessage, declared: number, { limit, share }: Collecting, done: Done): void {
   if (declared > limit) {
@@ -47,8 +48,7 @@ export function collectBody(payload: IncomingMessage, declared: number, { limit,
     return
   }
   const socket: Connection = payload.socket
-  const chunks: Buffer[] = []
-  let received = 0
+  const chunks = new BodyChunks()
 
   const settle: Done = (error, body) => {
     payload.off('data', onData)
@@ -60,20 +60,20 @@ export function collectBody(payload: IncomingMessage, declared: number, { limit,
     done(error, body)
   }
   const onData = (chunk: Buffer) => {
-    received += chunk.length
-    if (received > limit) {
+    if (chunks.length + chunk.length > limit) {
       settle(tooLarge(limit))
       return
     }
-    if (chunks.push(chunk) === 1 && received !== declared) share.arrives(() => settle(overloaded()))
+    if (chunks.count === 0 && chunk.length !== declared) share.arrives(() => settle(overloaded()))
+    chunks.add(chunk)
     share.grow(chunk.length)
   }
   const onEnd = () => {
-    if (declared !== received && !Number.isNaN(declared)) onError()
+    if (declared !== chunks.length && !Number.isNaN(declared)) onError()
     else if (!share.fits) settle(overloaded())
-    else settle(null, chunks.length > 1 ? Buffer.concat(chunks, received) : chunks[0] ?? Buffer.alloc(0))
+    else settle(null, chunks.concat())
   }
-  const onError = () => settle(new ProblemError('incomplete_body', `the body ended after ${received} bytes`, { connection: 'close' }))
+  const onError = () => settle(new ProblemError('incomplete_body', `the body ended after ${chunks.length} bytes`, { connection: 'close' }))
 
   socket[failBody] = settle
   payload.on('data', onData)

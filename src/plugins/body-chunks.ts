@@ -1,0 +1,57 @@
+/**
+ * The chunks of a body that is arriving. A Buffer takes a hundred bytes beside its own, and a peer may send chunks of one byte, so
+ * small ones are put together as they come: a body takes at most about twice its bytes. [LIMIT-1]
+ */
+
+/** Chunks smaller than this are put together. */
+const SMALL_CHUNK_BYTES = 4 * 1024
+
+/** Most room made at a time for small chunks; else as much as has come so far. */
+const MAX_ROOM_BYTES = 64 * 1024
+
+/** See above. */
+export class BodyChunks {
+  readonly #chunks: Buffer[] = []
+  /** The latest of them where small ones are being put together, and how much of it is taken. */
+  #room: Buffer | undefined
+  #taken = 0
+  /** Bytes of all chunks. */
+  length = 0
+
+  /** Pieces that it is kept in. */
+  get count(): number {
+    return this.#chunks.length
+  }
+
+  /** Adds a chunk, which is kept as it is or copied. */
+  add(chunk: Buffer): void {
+    this.length += chunk.length
+    if (this.count > 0 && chunk.length < SMALL_CHUNK_BYTES && this.#left < chunk.length) {
+      this.#closeRoom()
+      this.#chunks.push(this.#room = Buffer.allocUnsafe(Math.min(MAX_ROOM_BYTES, Math.max(SMALL_CHUNK_BYTES, this.length))))
+    }
+    if (this.#room !== undefined && this.#left >= chunk.length) {
+      this.#taken += chunk.copy(this.#room, this.#taken)
+    } else {
+      this.#closeRoom()
+      this.#chunks.push(chunk)
+    }
+  }
+
+  /** All of them as one; a single one without a copy. */
+  concat(): Buffer {
+    this.#closeRoom()
+    return this.#chunks.length > 1 ? Buffer.concat(this.#chunks, this.length) : this.#chunks[0] ?? Buffer.alloc(0)
+  }
+
+  /** Bytes that still fit into the room. */
+  get #left(): number {
+    return (this.#room?.length ?? 0) - this.#taken
+  }
+
+  #closeRoom(): void {
+    if (this.#room !== undefined) this.#chunks[this.#chunks.length - 1] = this.#room.subarray(0, this.#taken)
+    this.#room = undefined
+    this.#taken = 0
+  }
+}
