@@ -5,6 +5,7 @@
 import type { Aggregator, EventStore, Filter, Location } from '../backends/backend.ts'
 import type { Ingest } from '../ingest/ingest.ts'
 import type { ReaderState } from './frames.ts'
+import { IncomingMessages } from './incoming-messages.ts'
 import { ParkedSubscribers } from './parked-subscribers.ts'
 import { CloseCode, type Connection, type Outlet } from './peer.ts'
 import { Scheduler } from './scheduler.ts'
@@ -13,7 +14,6 @@ import { SharedFrames } from './shared-frames.ts'
 import { Stream } from './stream.ts'
 import type { Delivery, LiveStats } from './subscriber.ts'
 import { Summaries } from './summaries.ts'
-import { UnfinishedMessages } from './unfinished-messages.ts'
 
 /** Milliseconds of everything live; the contract's unless a test is in a hurry. */
 export interface LiveTimes {
@@ -74,8 +74,8 @@ export class Hub {
   /** Set while somebody is connected: a store may have to look for what others append. */
   #endListening: (() => void) | undefined
   readonly #store: EventStore
-  /** Messages that are still on their way. */
-  readonly messages: UnfinishedMessages
+  /** What clients have sent and what is not carried out yet. */
+  readonly messages: IncomingMessages
   readonly #placesByAddress = new Map<string, number>()
   /** Open connections, and those that are about to open. */
   #places = 0
@@ -91,11 +91,11 @@ export class Hub {
     const parked = new ParkedSubscribers(scheduler, frames)
     const stats = { frames: 0, events: 0, gaps: 0, holds: 0, cuts: 0 }
     this.#delivery = { store, scheduler, frames, parked, stats, now, onError }
+    this.messages = new IncomingMessages(maxPublishBytes, now)
     this.#context = {
-      ingest, maxPublishBytes, delivery: this.#delivery, summaries: this.#summaries, heartbeat: times.heartbeat, liveness: times
+      messages: this.messages, ingest, maxPublishBytes, delivery: this.#delivery, summaries: this.#summaries, heartbeat: times.heartbeat, liveness: times
     }
     this.#store = store
-    this.messages = new UnfinishedMessages(now)
   }
 
   /** Open connections. */

@@ -2,6 +2,7 @@
  * The frames of one client, from arrival to answer: read one at a time and carried out in order, with publishes side by side,
  * a few of them. Beyond that the client's own socket is paused, so that nothing piles up here.
  */
+import type { IncomingMessages } from './incoming-messages.ts'
 import type { Connection } from './peer.ts'
 
 /** Most frames of a client under way: being carried out, or answered and the answer not yet sent. */
@@ -9,12 +10,15 @@ const MAX_UNDER_WAY = 8
 
 /** Something that is done when everything before it is; undefined while it is not known yet. */
 export interface Step {
+  /** Bytes of the frame that it came with. */
+  readonly bytes: number
   run: (() => void | Promise<void>) | undefined
 }
 
 /** See the module's comment. */
 export class Inbox {
   readonly #connection: Connection
+  readonly #messages: IncomingMessages
   readonly #maxPublishBytes: number
   readonly #begin: (bytes: Buffer, step: Step) => void
   readonly #frames: Buffer[] = []
@@ -28,11 +32,13 @@ export class Inbox {
   #whenIdle: (() => void) | undefined
 
   /**
+   * @param messages where the frames of all clients count until they are carried out
    * @param maxPublishBytes bytes of publishes under way from which on no more are read
    * @param begin begins to read a frame with `read`, and sets what its step runs
    */
-  constructor(connection: Connection, maxPublishBytes: number, begin: (bytes: Buffer, step: Step) => void) {
+  constructor(connection: Connection, messages: IncomingMessages, maxPublishBytes: number, begin: (bytes: Buffer, step: Step) => void) {
     this.#connection = connection
+    this.#messages = messages
     this.#maxPublishBytes = maxPublishBytes
     this.#begin = begin
   }
@@ -42,10 +48,12 @@ export class Inbox {
     return this.#isPaused
   }
 
-  /** A frame has come. */
-  push(bytes: Buffer): void {
+  /** A frame has come; false if there is no room for it. */
+  push(bytes: Buffer): boolean {
+    if (!this.#messages.take(bytes.length)) return false
     this.#frames.push(bytes)
     this.#work()
+    return true
   }
 
   /** Reads nothing while this is being read, so that all are in order; a short frame is read before this returns. */
@@ -66,7 +74,7 @@ export class Inbox {
   proceed(): void {
     while (!this.#isAsking && this.#steps.length > 0 && this.#steps[0].run !== undefined) {
       const asking = this.#steps[0].run()
-      if (asking === undefined) this.#steps.shift()
+      if (asking === undefined) this.#endStep()
       else this.#await(asking)
     }
   }
@@ -95,7 +103,7 @@ export class Inbox {
 
   /** Forgets the frames that were not begun with, and calls back once all others are carried out. */
   stop(whenIdle: () => void): void {
-    this.#frames.length = 0
+    for (const { length } of this.#frames.splice(0)) this.#messages.release(length)
     this.#whenIdle = whenIdle
     this.#work()
   }
@@ -110,9 +118,10 @@ export class Inbox {
   #work(): void {
     let begun = 0
     while (begun < this.#frames.length && this.#reading === 0 && !this.#isBusy) {
-      const step: Step = { run: undefined }
+      const frame = this.#frames[begun++]
+      const step: Step = { bytes: frame.length, run: undefined }
       this.#steps.push(step)
-      this.#begin(this.#frames[begun++], step)
+      this.#begin(frame, step)
     }
     this.#frames.splice(0, begun)
     const isPaused = this.#frames.length > 0 || this.#isBusy
@@ -127,6 +136,10 @@ export class Inbox {
     whenIdle()
   }
 
+  #endStep(): void {
+    this.#messages.release(this.#steps.shift()!.bytes)
+  }
+
   get #isBusy(): boolean {
     return this.#steps.length + this.#unsentAnswers >= MAX_UNDER_WAY || this.#publishBytes >= this.#maxPublishBytes
   }
@@ -135,7 +148,7 @@ export class Inbox {
     this.#isAsking = true
     asking.then(() => {
       this.#isAsking = false
-      this.#steps.shift()
+      this.#endStep()
       this.proceed()
       this.#work()
     })

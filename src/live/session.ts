@@ -11,6 +11,7 @@ import { TURNS } from '../ingest/turns.ts'
 import { FrameError, asFrameError, readClientFrame, type ClientRequest, type FrameId, type Publish } from './client-frame.ts'
 import { ackFrame, errorFrame, pongFrame, socketEncoding, subscribedFrame, watchFrame, welcomeFrame } from './frames.ts'
 import { Inbox, type Step } from './inbox.ts'
+import type { IncomingMessages } from './incoming-messages.ts'
 import { CloseCode, Liveness, Outbox, type Connection, type LivenessTimes } from './peer.ts'
 import { Subscriber, type Delivery } from './subscriber.ts'
 import type { Summaries } from './summaries.ts'
@@ -22,6 +23,7 @@ const BAD_FRAMES_TIME = 10_000
 
 /** What all sessions share. */
 export interface SessionContext {
+  messages: IncomingMessages
   delivery: Delivery
   summaries: Summaries
   ingest: Ingest
@@ -62,13 +64,13 @@ export class Session {
   #isClosed = false
 
   constructor(context: SessionContext, connection: Connection, { canRead, canWrite, ingest, filter, location }: SessionOptions) {
-    const { delivery, summaries, heartbeat, liveness, maxPublishBytes } = context
+    const { delivery, messages, summaries, heartbeat, liveness, maxPublishBytes } = context
     this.#context = context
     this.#connection = connection
     this.#canRead = canRead
     this.#canWrite = canWrite
     this.#ingest = ingest ?? context.ingest
-    this.#inbox = new Inbox(connection, maxPublishBytes, (bytes, step) => this.#begin(bytes, step))
+    this.#inbox = new Inbox(connection, messages, maxPublishBytes, (bytes, step) => this.#begin(bytes, step))
     this.#outbox = new Outbox(connection, delivery.now)
     this.#subscriber = new Subscriber(delivery, connection, this.#outbox, socketEncoding, location.cursor)
     this.#watcher = new Watcher(summaries, this.#subscriber, this.#outbox)
@@ -79,7 +81,7 @@ export class Session {
 
   /** Takes a text frame of the client. */
   receive(bytes: Buffer): void {
-    if (!this.#isRefusing) this.#inbox.push(bytes)
+    if (!this.#isRefusing && !this.#inbox.push(bytes)) this.stop(CloseCode.Policy, 'too much is being sent at the same time')
   }
 
   /** To be called every now and then. */

@@ -9,8 +9,8 @@ import { LiveQuery } from '../../schemas/index.ts'
 import type { Location } from '../backends/backend.ts'
 import { makeFilter } from '../backends/filter.ts'
 import { ProblemError } from '../errors.ts'
+import type { MessageSource } from '../live/incoming-messages.ts'
 import { CloseCode, type Connection } from '../live/peer.ts'
-import type { MessageSource } from '../live/unfinished-messages.ts'
 import type { Ingest } from '../ingest/ingest.ts'
 import type { Scope } from '../plugins/keys.ts'
 import { senderOf } from '../plugins/rejections.ts'
@@ -43,11 +43,16 @@ const schema = {
   }
 }
 
-/** What the library's reader has of a message that is not whole yet: frames, and bytes of the next one. */
+/** What the library's reader has of a message that is not whole yet: frames, and bytes of the next one, as they came. */
 interface Receiver {
   _messageLength: number
+  _fragments: readonly Buffer[]
   _bufferedBytes: number
+  _buffers: readonly Buffer[]
 }
+
+/** Bytes that a Buffer takes beside its own; a message may come in pieces of one byte. */
+const PIECE_BYTES = 512
 
 /** A WebSocket as live delivery sees it. */
 class SocketConnection implements Connection, MessageSource {
@@ -66,7 +71,7 @@ class SocketConnection implements Connection, MessageSource {
   /** The library does not say how much it holds; a test notices when it names that otherwise. */
   held(): number {
     const { _receiver: receiver } = this.#socket as unknown as { _receiver: Receiver }
-    return receiver._messageLength + receiver._bufferedBytes
+    return receiver._messageLength + receiver._bufferedBytes + PIECE_BYTES * (receiver._fragments.length + receiver._buffers.length)
   }
 
   get isPaused(): boolean {
@@ -218,6 +223,7 @@ const live: FastifyPluginAsyncTypebox = async (app) => {
         location: request.location!
       })
       socket.on('message', (data: RawData, isBinary: boolean) => {
+        app.live.messages.update(connection)
         if (isBinary) session.stop(CloseCode.Binary, 'frames are JSON text')
         else session.receive(data as Buffer)
       })

@@ -1,10 +1,10 @@
 /**
- * Messages that are still on their way, of all WebSockets together: bounded in bytes and in time, so that peers cannot make the
- * service hold what they never finish. When the bound is met the oldest is ended, and not whoever comes next. [LIMIT-1, LIMIT-2]
+ * Messages of all WebSockets together, from their first byte until they are carried out: bounded in bytes, and in time until they
+ * are whole. When the bound is met the oldest that is not whole is ended, and not whoever comes next. [LIMIT-1, LIMIT-2]
  */
 
-/** Bytes of all unfinished messages together. */
-const MOST_BYTES = 64 << 20
+/** The least that all of them may take together, in bytes; else as much as two of the largest. */
+const LEAST_BYTES = 64 << 20
 
 /** Milliseconds from a message's first byte to its last. */
 const DEADLINE = 30_000
@@ -27,14 +27,19 @@ interface Unfinished {
 }
 
 /** See the module's comment. */
-export class UnfinishedMessages {
+export class IncomingMessages {
+  readonly #most: number
   readonly #now: () => number
   /** The oldest first. */
   readonly #sources = new Map<MessageSource, Unfinished>()
   #bytes = 0
 
-  /** @param now milliseconds that never go back */
-  constructor(now: () => number) {
+  /**
+   * @param maxMessageBytes of the largest one
+   * @param now milliseconds that never go back
+   */
+  constructor(maxMessageBytes: number, now: () => number) {
+    this.#most = Math.max(LEAST_BYTES, 2 * maxMessageBytes)
     this.#now = now
   }
 
@@ -46,8 +51,26 @@ export class UnfinishedMessages {
     if (held === 0) this.#sources.delete(source)
     else if (known === undefined) this.#sources.set(source, { bytes: held, since: this.#now() })
     else known.bytes = held
+    this.#makeRoom()
+  }
+
+  /** A message is whole and is about to be carried out; false if there is no room for it. Others may have to go. */
+  take(bytes: number): boolean {
+    this.#bytes += bytes
+    this.#makeRoom()
+    if (this.#bytes <= this.#most) return true
+    this.#bytes -= bytes
+    return false
+  }
+
+  /** A message that was taken is done with. */
+  release(bytes: number): void {
+    this.#bytes -= bytes
+  }
+
+  #makeRoom(): void {
     for (const [oldest] of this.#sources) {
-      if (this.#bytes <= MOST_BYTES) return
+      if (this.#bytes <= this.#most) return
       this.forget(oldest)
       oldest.end()
     }

@@ -1,6 +1,6 @@
 /** Messages on their way are bounded in total and in time; the oldest goes, not whoever comes next. [LIMIT-1] [LIMIT-2] */
 import t from 'tap'
-import { UnfinishedMessages, type MessageSource } from '../../src/live/unfinished-messages.ts'
+import { IncomingMessages, type MessageSource } from '../../src/live/incoming-messages.ts'
 import { startServer } from '../harness.ts'
 import { LiveClient } from './clients.ts'
 
@@ -15,14 +15,14 @@ class Source implements MessageSource {
   expire(): void { this.ended = 'expired' }
   end(): void { this.ended = 'ended' }
 
-  hold(messages: UnfinishedMessages, bytes: number): void {
+  hold(messages: IncomingMessages, bytes: number): void {
     this.#held = bytes
     messages.update(this)
   }
 }
 
 t.test('beyond 64 MiB in total the oldest message ends', async (t) => {
-  const messages = new UnfinishedMessages(() => 0)
+  const messages = new IncomingMessages(10 * MIB, () => 0)
   const sources = Array.from({ length: 20 }, () => new Source())
   for (const source of sources) source.hold(messages, 8 * MIB)
   t.same(sources.map(({ ended }) => ended), [...new Array(12).fill('ended'), ...new Array(8).fill(undefined)])
@@ -36,9 +36,29 @@ t.test('beyond 64 MiB in total the oldest message ends', async (t) => {
   t.equal(large.ended, undefined, 'what is whole counts no more')
 })
 
+t.test('messages that are whole count until they are carried out, and those that are not make room for them', async (t) => {
+  const messages = new IncomingMessages(10 * MIB, () => 0)
+  const unfinished = new Source()
+  unfinished.hold(messages, 8 * MIB)
+  for (let i = 0; i < 7; i++) t.ok(messages.take(8 * MIB))
+  t.equal(unfinished.ended, undefined, 'at the bound')
+  t.ok(messages.take(1))
+  t.equal(unfinished.ended, 'ended')
+  t.ok(messages.take(8 * MIB - 1))
+  t.notOk(messages.take(1), 'nobody is left to make room')
+  messages.release(1)
+  t.ok(messages.take(1))
+})
+
+t.test('two of the largest always have room', async (t) => {
+  const messages = new IncomingMessages(100 * MIB, () => 0)
+  t.ok(messages.take(100 * MIB) && messages.take(100 * MIB))
+  t.notOk(messages.take(1))
+})
+
 t.test('a message has 30 s, in which its peer can be read from', async (t) => {
   let now = 0
-  const messages = new UnfinishedMessages(() => now)
+  const messages = new IncomingMessages(10 * MIB, () => now)
   const [slow, paused, whole] = [new Source(), new Source(), new Source()]
   for (const source of [slow, paused, whole]) source.hold(messages, 10)
   paused.isPaused = true
