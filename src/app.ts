@@ -8,6 +8,7 @@ import type { LiveTimes } from './live/hub.ts'
 import { RequestLog } from './logger.ts'
 import backend from './plugins/backend.ts'
 import clientErrors, { MAX_HEADER_BYTES } from './plugins/client-errors.ts'
+import connections from './plugins/connections.ts'
 import docs from './plugins/docs.ts'
 import gracefulShutdown from './plugins/graceful-shutdown.ts'
 import headers, { requestId } from './plugins/headers.ts'
@@ -93,6 +94,7 @@ function partsOf(settings: Settings, overrides: Overrides): Part[] {
 
     // Connections
     part(pipelining),
+    part(connections),
     part(lingeringClose, overrides),
     part(longTurns),
     part(clientErrors),

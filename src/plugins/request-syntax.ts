@@ -9,7 +9,15 @@ import { ProblemError } from '../errors.ts'
 /** `uri-host [ ":" port ]` (RFC 3986 section 3.2.2); a host may be empty. */
 const HOST = /^(?:\[(?:[\da-f:.]+|v[\da-f]+\.[\w.~!$&'()*+,;=:-]+)\]|(?:[\w.~!$&'()*+,;=-]|%[\da-f]{2})*)(?::\d*)?$/i
 
+/** Most header lines of a request; together they have MAX_HEADER_BYTES. */
+export const MAX_HEADER_LINES = 1000
+
 const refuse = (detail: string) => new ProblemError('bad_request', detail)
+
+/** Node drops lines beyond its own bound without a word, and with them a key or an origin. */
+function checkHeaderCount({ rawHeaders }: IncomingMessage): void {
+  if (rawHeaders.length > 2 * MAX_HEADER_LINES) throw new ProblemError('headers_too_large', `a request may have at most ${MAX_HEADER_LINES} header lines`)
+}
 
 /** One Host line, and a valid one, in every request of HTTP/1.1 (RFC 9112 section 3.2). */
 function checkHost({ rawHeaders, httpVersion }: IncomingMessage): void {
@@ -41,8 +49,11 @@ function checkQuery(url: string): void {
 }
 
 export default fp(async (app) => {
+  app.server.maxHeadersCount = MAX_HEADER_LINES + 1
+
   app.addHook('onRequest', ({ raw }, _reply, done) => {
     if (raw.httpVersion !== '1.1' && raw.httpVersion !== '1.0') throw new ProblemError('http_version_not_supported', 'speak HTTP/1.1 here', { connection: 'close' })
+    checkHeaderCount(raw)
     checkHost(raw)
     checkTransferCoding(raw.headers)
     if (raw.url === '*' && raw.method !== 'OPTIONS') throw refuse('only OPTIONS may ask for `*`')
