@@ -95,8 +95,7 @@ function retryAfterOf(answer, host) {
   const text = answer.headers.get('retry-after')
   if (text === null) return undefined
   const milliseconds = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - host.now()
-  if (Number.isNaN(milliseconds)) return undefined
-  return Math.min(MAX_RETRY_AFTER, Math.max(0, milliseconds)) * (1 + host.random() / 8)
+  return milliseconds > 0 ? Math.min(MAX_RETRY_AFTER, milliseconds) * (1 + host.random() / 8) : undefined
 }
 
 /**
@@ -418,7 +417,14 @@ class LiveSubscription {
     const url = new URL('ws/events', this.#base)
     url.protocol = url.protocol.replace('http', 'ws')
     url.search = String(new URLSearchParams([...(this.#cursor === undefined ? [] : [['after', this.#cursor]]), ...this.#filter]))
-    const socket = key === undefined ? new this.#host.WebSocket(url) : new this.#host.WebSocket(url, ['events.v1', `bearer.${key}`])
+    /** @type {WebSocket} */
+    let socket
+    try {
+      socket = new this.#host.WebSocket(url, key === undefined ? [] : ['events.v1', `bearer.${key}`])
+    } catch (error) {
+      this.#fail(error) // a page that came by TLS may not connect without it
+      return
+    }
     let isRefused = true
     socket.addEventListener('open', () => { isRefused = false })
     socket.addEventListener('message', ({ data }) => { if (this.#socket === socket) this.#receive(data) })
@@ -616,6 +622,16 @@ function pageStorage() {
   }
 }
 
+/** @param {string} text */
+function isJson(text) {
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
 /**
  * @typedef {object} Entry
  * @property {number} order
@@ -714,7 +730,7 @@ class Queue {
     const keys = Array.from({ length: storage.length }, (_, i) => storage.key(i)).filter((key) => key?.startsWith(this.#prefix))
     const found = /** @type {string[]} */ (keys).map((key) => {
       const [, at, text] = /^(\d+) (.*)$/s.exec(storage.getItem(key) ?? '') ?? []
-      return { id: key.slice(this.#prefix.length), at: Number(at), text }
+      return { id: key.slice(this.#prefix.length), at: Number(at), text: isJson(text) ? text : undefined }
     })
     const old = []
     for (const { id, at, text } of found.sort((a, b) => a.at - b.at)) {
@@ -859,10 +875,10 @@ class EventSender {
     /** @type {string[]} */
     let texts = []
     let length = 0
-    const send = () => texts.length === 0 || this.#host.sendBeacon?.(url, `[${texts.join()}]`)
+    const send = () => texts.length > 0 && this.#host.sendBeacon?.(url, `[${texts.join()}]`)
     for (const { text } of this.#queue.entries) {
       if (length + text.length > MAX_BEACON) {
-        if (!send()) return // no more than this is taken
+        send()
         texts = []
         length = 0
       }
@@ -963,10 +979,10 @@ class EventSender {
    * @returns {boolean} whether every event has its verdict
    */
   #take(head, receipt) {
-    const { rejected, unavailable, errors } = receipt
+    const { unavailable, errors } = receipt
     tell(this.#options.onReceipt, receipt)
     // Where there are both, an event with a code of a later version is sent again, until the counts alone tell which it is.
-    this.#settle(head, errors, ({ code }) => unavailable > 0 && (rejected === 0 || !REJECTION_CODES.has(code)))
+    this.#settle(head, errors, ({ code }) => unavailable > 0 && !REJECTION_CODES.has(code))
     return unavailable === 0
   }
 

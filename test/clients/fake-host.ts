@@ -14,11 +14,11 @@ export interface FakeRequest {
 /** A WebSocket whose other end is the test. */
 export class FakeSocket extends EventTarget {
   readonly url: URL
-  readonly protocols: string[] | undefined
+  readonly protocols: string[]
   readonly sent: unknown[] = []
   isClosed = false
 
-  constructor(url: URL, protocols?: string[]) {
+  constructor(url: URL, protocols: string[]) {
     super()
     this.url = url
     this.protocols = protocols
@@ -56,6 +56,8 @@ export class FakeHost implements Host {
   time = Date.parse('2026-11-23T14:00:00Z')
   chance = 0
   hidden = false
+  /** Whether no WebSocket may be opened. */
+  refuses = false
   /** Beacons that are still taken. */
   beaconsLeft = Infinity
   readonly beacons: { url: URL, text: string }[] = []
@@ -98,7 +100,8 @@ export class FakeHost implements Host {
     this.requests.push(request)
   })
 
-  WebSocket = ((host: FakeHost) => function (url: URL, protocols?: string[]) {
+  WebSocket = ((host: FakeHost) => function (url: URL, protocols: string[]) {
+    if (host.refuses) throw new DOMException('not from here', 'SecurityError')
     const socket = new FakeSocket(url, protocols)
     host.sockets.push(socket)
     return socket

@@ -96,8 +96,11 @@ t.test('Retry-After is waited for, in seconds or as a date', async (t) => {
   await host.advance(90_000)
   await host.request.answer(503, '<h1>Bad gateway</h1>', { 'retry-after': 'soon' })
   t.same(told.at(-1), ['failure', 503, undefined, 1000 * 2 ** 0], 'what makes no sense is none')
-  host.chance = 0.8
   await host.advance(1000)
+  await host.request.answer(503, {}, { 'retry-after': '0' })
+  t.same(told.at(-1), ['failure', 503, undefined, 1000 * 2 ** 1], 'nor is none at all')
+  host.chance = 0.8
+  await host.advance(2000)
   await host.request.answer(503, {}, { 'retry-after': '10' })
   t.same(told.at(-1), ['failure', 503, undefined, 11_000], 'later by chance, never earlier')
   await host.advance(11_000)
@@ -212,6 +215,11 @@ t.test('the queue is bounded, in events and in characters', async (t) => {
   for (let i = 0; i < 600; i++) wide.sender.send({ user_id: 'a', event_type: 'click', properties: { text: 'x'.repeat(32_000) } })
   t.ok(wide.sender.waiting > 500 && wide.sender.waiting < 550)
   t.equal(wide.told.length, 600 - wide.sender.waiting)
+  const full = wide.told.length
+  await wide.host.advance(1000)
+  await wide.host.request.answer(200, receipt(wide.host.request.events.length))
+  wide.send('b')
+  t.equal(wide.told.length, full, 'there is room again')
 })
 
 t.test('flush sends at once and resolves when every event sent before has its verdict', async (t) => {
@@ -279,6 +287,7 @@ t.test('what is stored is bounded in age and number', async (t) => {
   sender.send({ user_id: 'c', event_type: 'click' })
   sender.send({ user_id: 'd', event_type: 'click' })
   storage.setItem(`events.v1 ${URL_}/ broken`, 'nonsense')
+  storage.setItem(`events.v1 ${URL_}/ cut short`, '1 {"event_id":')
   const next = rig({ storage, maxQueue: 1 }, host)
   t.equal(next.sender.waiting, 1)
   t.equal(storage.length, 2, 'the other waits for the next page, and what makes no sense is gone')
@@ -307,7 +316,7 @@ t.test('a page that is left sends what has no verdict, also what is under way, a
   t.equal(host.beacons.length, 1, 'nothing waits, nothing is sent')
 })
 
-t.test('beacons are small, and end when the browser takes no more', async (t) => {
+t.test('beacons are small, since a browser takes only so much', async (t) => {
   const host = new FakeHost()
   host.beaconsLeft = 2
   const { sender } = rig({ maxBatch: 100 }, host)

@@ -31,7 +31,7 @@ const page = (ids: string, cursor: string, hasMore = false) => ({ events: events
 t.test('events come in order with the cursor after them, from now on', async (t) => {
   const { host, told, subscription } = await rig()
   t.equal(host.socket.url.href, 'wss://events.example/prefix/ws/events')
-  t.equal(host.socket.protocols, undefined)
+  t.same(host.socket.protocols, [])
   host.socket.open()
   host.socket.say(welcome('1'), frame('ab', '3'), frame('', '4'), { type: 'of a later version' }, frame('c', '5'))
   t.same(told, [['connecting'], ['open'], ['events', 'ab', '3'], ['events', 'c', '5']])
@@ -125,6 +125,18 @@ t.test('what may get better is tried again, after Retry-After where it is said',
     await host.advance(expected.at(-1) as number)
     t.equal(told.at(-1)![0], 'connecting')
   }
+})
+
+t.test('a browser that lets no connection be opened is said to, and asked again', async (t) => {
+  const states: unknown[][] = []
+  const { host, told } = await rig({ summary: '1h', onState: (state, { failure }) => states.push([state, failure?.detail]) })
+  host.refuses = true
+  await host.request.answer(200, summary('1h', '5'))
+  t.same(states, [['connecting', undefined], ['waiting', 'not from here']])
+  t.same(told, [['summary', '1h', '5']])
+  host.refuses = false
+  await host.advance(500)
+  t.equal(host.socket.url.search, '?after=5')
 })
 
 t.test('it does not wait when the network comes back', async (t) => {
