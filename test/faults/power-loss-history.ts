@@ -51,10 +51,10 @@ export const FAILED_SYNC_LIVES: readonly Life[] = [
   { batches: 20, batchesAfter: 0, end: 'SIGKILL' }
 ]
 
-/** All syncs fail for a while, and the same process goes on once they succeed again. */
+/** A process whose syncs fail from its first commit on, and which goes on once they succeed again; its log holds nothing else by then. */
 export const RECOVERY_LIVES: readonly Life[] = [
-  { batches: 10, faults: NO_SYNCS, batchesAfter: 10, end: 'SIGKILL' },
-  { batches: 10, faults: NO_SYNCS, batchesAfter: 10, end: 'SIGTERM' }
+  { batches: 20, batchesAfter: 0, end: 'SIGTERM' },
+  { batches: 0, faults: NO_SYNCS, batchesAfter: 2, end: 'SIGKILL' }
 ]
 
 /** Two to four lives. */

@@ -21,6 +21,9 @@ const CUTS_PER_HISTORY = 25
 /** Bytes of the properties of an event: in a few histories enough to have the write-ahead log copied under load. */
 const WEIGHTS = [20, 20, 200, 4000]
 
+/** What the first histories are: examples, and heavy enough for them. */
+const EXAMPLES = [{ lives: FAILED_SYNC_LIVES, weight: 20 }, { lives: RECOVERY_LIVES, weight: 4000 }]
+
 /** Of the pages of a failed sync, the share that does not reach the disk. */
 const DROP_RATES = [1, 1, 0.5]
 
@@ -135,11 +138,10 @@ class PowerLossRun {
   /** Runs a history and cuts it; of some, one of the states that a cut may leave goes on as another history. Returns the number of cuts. */
   async history(number: number, cuts: number): Promise<number> {
     const random = seededRandom(this.#seed * 1000 + number)
-    const weight = number === 0 ? WEIGHTS[0] : pick(random, WEIGHTS)
+    const { lives, weight } = EXAMPLES[number] ?? { lives: drawLives(random), weight: pick(random, WEIGHTS) }
     const isContinued = number % 3 === 2
     const firstCuts = isContinued ? Math.ceil(cuts / 2) : cuts
     const folder = makeFolder(this.#folder, `history-${number}`)
-    const lives = [FAILED_SYNC_LIVES, RECOVERY_LIVES][number] ?? drawLives(random)
     // Every other one begins without the folder, so that it matters whether the names of new folders are synced.
     const initial = number % 2 === 1 ? NOTHING : EMPTY_FOLDER
     const first = await this.#record(`history ${number}`, makeFolder(folder, 'first'), initial, lives, random, weight)
