@@ -1,6 +1,11 @@
-/** The folder of a journal: made and synced with all above it that was missing, and watched for being taken away. */
+/** The folder of a journal: its files' names, how it is made, synced with all above it that was missing, and watched for being taken away. */
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
+
+/** Names of the files in it. */
+export const JOURNAL_FILE = 'events.db'
+export const LOCK_FILE = 'lock.db'
+export const MARK_FILE = 'high-water-mark'
 
 /**
  * Makes a folder, and what is missing above it, one after the other: some file systems never end a recursive mkdir. The names

@@ -26,6 +26,11 @@ export interface Mark {
 /** Bytes of the file; a line of JSON, its checksum, and spaces. */
 const MARK_BYTES = 512
 
+/** Whether a mark is as new as the journal: after the end of the system it may be older, unless the stop was an orderly one. */
+export function isCurrent({ isOpen, boot }: Mark, present: string | undefined): boolean {
+  return !isOpen || (present !== undefined && boot === present)
+}
+
 /** See the module's comment. */
 export class HighWaterMark {
   readonly #descriptor: number
@@ -35,7 +40,7 @@ export class HighWaterMark {
 
   /** Opens the file, and makes it where it is missing. */
   constructor(file: string) {
-    this.found = read(file)
+    this.found = readMark(file)
     this.#descriptor = openSync(file, this.found === undefined ? 'w+' : 'r+')
   }
 
@@ -57,7 +62,8 @@ export class HighWaterMark {
   }
 }
 
-function read(file: string): Mark | undefined {
+/** Reads a mark, and changes nothing; undefined where there is none that can be read. */
+export function readMark(file: string): Mark | undefined {
   let content: string
   try {
     content = readFileSync(file, 'latin1')

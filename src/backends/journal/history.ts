@@ -3,7 +3,7 @@
  * position that was handed out is still what it was, and only then.
  */
 import { randomBytes } from 'node:crypto'
-import type { Mark } from './high-water-mark.ts'
+import { isCurrent, type Mark } from './high-water-mark.ts'
 import type { LogContent } from './write-ahead-log.ts'
 
 /** What is known when a journal is opened. */
@@ -56,7 +56,7 @@ function doubtOf({ epoch, isClean, sync, isMarked, end, checksumAt, mark, isLock
   if (mark.epoch !== epoch) return 'it is of another history than the one that was used last'
   if (mark.end > 0 && checksumAt(mark.end) !== mark.checksum) return 'its newest row is not the one that was written last'
   // After the end of the process alone the mark is exact, and so it is after an orderly stop.
-  if (!mark.isOpen || (boot !== undefined && mark.boot === boot)) return undefined
+  if (isCurrent(mark, boot)) return undefined
   if (sync !== 'full') return 'the system went down while commits were not synced'
   if (mark.identity !== identity) return 'it is another file than the one that was used last'
   return log.frames === 0 ? 'its write-ahead log is missing' : undefined

@@ -4,12 +4,13 @@
  */
 import { DatabaseSync } from 'node:sqlite'
 import { RefusedError } from '../backend.ts'
+import { damageOf } from './damage.ts'
 
 /** "EvtJ": tells a journal from any other SQLite file. */
 const APPLICATION_ID = 0x4576744a
 
 /** Bytes a page: larger ones make the chains of a row's pages shorter, smaller ones the commit of a single event. */
-const PAGE_SIZE = 16_384
+export const PAGE_SIZE = 16_384
 
 /**
  * Steps from one version to the next; the version is their number. A step is never altered once it was released, and runs
@@ -88,7 +89,7 @@ export function checkLayout(db: DatabaseSync, file: string): void {
   const textOf = (of: DatabaseSync): string => JSON.stringify(of.prepare("SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' ORDER BY name").all())
   const isRight = textOf(db) === textOf(wanted)
   wanted.close()
-  if (!isRight) throw new RefusedError(`${file} is damaged: its tables are not what was made. Put a backup in its place; nothing was changed.`)
+  if (!isRight) throw damageOf(file, 'its tables are not what was made')
 }
 
 function migrate(db: DatabaseSync, step: string, version: number): void {

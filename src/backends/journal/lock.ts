@@ -2,6 +2,7 @@
  * The lock of a journal's folder: an exclusive lock on a small database of its own, which the system lets go of when the
  * process ends, however it ends.
  */
+import { statSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { RefusedError } from '../backend.ts'
 import { describeError, isBusy } from './sqlite-error.ts'
@@ -25,7 +26,7 @@ export class FolderLock {
       db.exec('CREATE TABLE IF NOT EXISTS witness (one INTEGER PRIMARY KEY CHECK (one = 1), epoch TEXT, "end" INTEGER); COMMIT')
     } catch (error) {
       db.close()
-      if (isBusy(error)) throw new RefusedError(`Another process uses the journal in ${folder}. Stop it, or set DATA_DIR to another folder.`)
+      if (isBusy(error)) throw inUse(folder)
       throw new RefusedError(`The lock ${file} cannot be taken: ${describeError(error)}.`)
     }
     this.#db = db
@@ -34,4 +35,28 @@ export class FolderLock {
   release(): void {
     this.#db.close()
   }
+}
+
+/**
+ * Locks a folder of which nothing is changed, not even the lock. Where there is none, or one that is damaged, nothing is
+ * locked: no service can hold it then.
+ * @returns lets go of it
+ * @throws RefusedError if the folder is in use
+ */
+export function lockToRead(file: string, folder: string): () => void {
+  if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) === 0) return () => {}
+  const db = new DatabaseSync(file, { timeout: PATIENCE })
+  try {
+    db.exec('BEGIN EXCLUSIVE')
+  } catch (error) {
+    if (isBusy(error)) {
+      db.close()
+      throw inUse(folder)
+    }
+  }
+  return () => db.close()
+}
+
+function inUse(folder: string): RefusedError {
+  return new RefusedError(`Another process uses the journal in ${folder}. Stop it, or set DATA_DIR to another folder.`)
 }

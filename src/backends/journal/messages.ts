@@ -1,7 +1,9 @@
 /** What the main thread and the writing thread tell each other. */
 import type { ClockReading } from '../core/clock/clock-reading.ts'
-import type { Found, Oldest, Sync } from './journal-file.ts'
+import type { Sync } from './connection.ts'
+import type { Found } from './journal-file.ts'
 import type { Slice } from './replay.ts'
+import type { Oldest } from './row-table.ts'
 import type { Row } from './rows.ts'
 
 /** How the writing thread is started. */

@@ -5,7 +5,7 @@
  */
 import { Batch } from '../batch.ts'
 import type { ClockReading } from '../core/clock/clock-reading.ts'
-import type { StoredRow } from './journal-file.ts'
+import type { StoredRow } from './row-table.ts'
 import { viewColumns } from './rows.ts'
 
 /** Events, and bytes, from which on a slice is closed. */

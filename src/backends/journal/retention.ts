@@ -3,7 +3,7 @@
  * request after the other, and where deleting fails it is tried again later.
  */
 import type { ClockReading } from '../core/clock/clock-reading.ts'
-import type { Oldest } from './journal-file.ts'
+import type { Oldest } from './row-table.ts'
 import type { Answer, Request } from './messages.ts'
 import type { Row } from './rows.ts'
 

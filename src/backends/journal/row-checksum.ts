@@ -10,7 +10,20 @@ export interface RowFigures extends ClockReading {
   events_checksum: number
 }
 
+/** The same with the checksum that was written; rows of an older layout have none. */
+export interface StoredFigures extends RowFigures {
+  row_checksum: number | null
+}
+
 /** CRC-32 over all figures of a row, among them the checksums of its columns and events. */
 export function checksumOf({ position, count, wall, elapsed, columns_checksum: columns, events_checksum: events }: RowFigures): number {
   return crc32(`${position} ${count} ${wall} ${elapsed} ${columns} ${events}`)
+}
+
+/**
+ * Whether a row's figures are what was written.
+ * @param checkedFrom rows before this position may have no checksum
+ */
+export function isIntact(figures: StoredFigures, checkedFrom: number): boolean {
+  return figures.row_checksum === null ? figures.position < checkedFrom : figures.row_checksum === checksumOf(figures)
 }

@@ -1,11 +1,12 @@
 /** The events of a journal that no process uses, as batches: for another store to take them over. */
 import { join } from 'node:path'
 import type { Batch } from '../batch.ts'
+import { readBoot } from './boot.ts'
+import { JOURNAL_FILE, LOCK_FILE, MARK_FILE } from './folder.ts'
 import { JournalFile } from './journal-file.ts'
 import { FolderLock } from './lock.ts'
 import { slices } from './replay.ts'
 import { secureLog } from './write-ahead-log.ts'
-import { JOURNAL_FILE, LOCK_FILE, MARK_FILE, readBoot } from './writer.ts'
 
 /**
  * Every event that arrived after a time, in order. The folder is locked meanwhile.
@@ -19,8 +20,8 @@ export function * storedBatches(directory: string, since: number): Generator<Bat
     const log = secureLog(`${path}-wal`)
     const file = new JournalFile({ file: path, sync: 'full', boot: readBoot(), log, mark: join(directory, MARK_FILE), isLockNew: lock.isNew })
     try {
-      const from = file.positionAfter({ wall: since, elapsed: Infinity })
-      for (const { batch } of slices(file.read(from, from))) yield batch
+      const from = file.rows.positionAfter({ wall: since, elapsed: Infinity })
+      for (const { batch } of slices(file.rows.read(from, from))) yield batch
       file.close()
     } finally {
       file.abandon()

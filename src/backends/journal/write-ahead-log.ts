@@ -1,16 +1,10 @@
 /**
- * The write-ahead log of the journal's database, as a file (https://sqlite.org/walformat.html): how long it is while it is in use,
- * and how it is made safe before it is used again. What a failed sync has lost may still be shown by the page cache, and
- * syncing once more does nothing for it; so the bytes of the valid part are written again before anything is relied upon.
+ * The write-ahead log of the journal's database, as a file, and how it is made safe before it is used again. What a failed
+ * sync has lost may still be shown by the page cache, and syncing once more does nothing for it; so the bytes of the valid
+ * part are written again before anything is relied upon.
  */
 import { closeSync, copyFileSync, fsyncSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs'
-
-const HEADER_BYTES = 32
-const FRAME_HEADER_BYTES = 24
-const MAGIC = 0x377f0682
-
-/** Where the WAL index has the number of frames that are in the log. */
-const MAX_FRAME_OFFSET = 16
+import { Checksum, FRAME_HEADER_BYTES, HEADER_BYTES, readHeader } from './log-frames.ts'
 
 /** What a log holds. */
 export interface LogContent {
@@ -26,13 +20,11 @@ export interface LogContent {
 export function readLog(log: Buffer): LogContent {
   const nothing = { validBytes: 0, frames: 0, isDamaged: log.length > HEADER_BYTES + FRAME_HEADER_BYTES }
   if (log.length < HEADER_BYTES) return { ...nothing, isDamaged: false }
-  const magic = log.readUInt32BE(0)
-  if ((magic & 0xfffffffe) !== MAGIC) return nothing
-  const sums = new Checksum((magic & 1) === 1)
-  sums.add(log, 0, 24)
-  if (!sums.equals(log, 24)) return nothing
-  const pageSize = log.readUInt32BE(8) === 1 ? 65_536 : log.readUInt32BE(8)
-  const salt = log.toString('latin1', 16, 24)
+  const header = readHeader(log)
+  if (header === undefined) return nothing
+  const { pageSize, salt, isBigEndian } = header
+  const sums = new Checksum(isBigEndian)
+  sums.take(log, 24)
   const frameBytes = FRAME_HEADER_BYTES + pageSize
   const content: LogContent = { validBytes: HEADER_BYTES, frames: 0, isDamaged: false }
   let at = HEADER_BYTES
@@ -50,35 +42,6 @@ export function readLog(log: Buffer): LogContent {
     if (log.toString('latin1', next + 8, next + 16) === salt && log.readUInt32BE(next + 4) !== 0) content.isDamaged = true
   }
   return content
-}
-
-/** The checksums of a log, each over everything before it. */
-class Checksum {
-  readonly #isBigEndian: boolean
-  #a = 0
-  #b = 0
-
-  constructor(isBigEndian: boolean) {
-    this.#isBigEndian = isBigEndian
-  }
-
-  /** Adds bytes, eight at a time. */
-  add(bytes: Buffer, from: number, length: number): void {
-    let a = this.#a
-    let b = this.#b
-    const view = new DataView(bytes.buffer, bytes.byteOffset + from, length)
-    const isLittle = !this.#isBigEndian
-    for (let at = 0; at < length; at += 8) {
-      a = (a + view.getUint32(at, isLittle) + b) >>> 0
-      b = (b + view.getUint32(at + 4, isLittle) + a) >>> 0
-    }
-    this.#a = a
-    this.#b = b
-  }
-
-  equals(bytes: Buffer, at: number): boolean {
-    return bytes.readUInt32BE(at) === this.#a && bytes.readUInt32BE(at + 4) === this.#b
-  }
 }
 
 /**
@@ -114,29 +77,5 @@ export function secureLog(file: string): LogContent {
     return content
   } finally {
     closeSync(descriptor)
-  }
-}
-
-/** How many frames a log that is in use holds, by the index that all connections share; in the byte order of the machine. */
-export class LogIndex {
-  readonly #file: string
-  readonly #word = new Uint32Array(1)
-  #descriptor: number | undefined
-
-  /** @param file the database */
-  constructor(file: string) {
-    this.#file = `${file}-shm`
-  }
-
-  /** Frames since the log was last begun anew. One small read. */
-  frames(): number {
-    this.#descriptor ??= openSync(this.#file, 'r')
-    readSync(this.#descriptor, this.#word, 0, 4, MAX_FRAME_OFFSET)
-    return this.#word[0]
-  }
-
-  close(): void {
-    if (this.#descriptor !== undefined) closeSync(this.#descriptor)
-    this.#descriptor = undefined
   }
 }

@@ -2,12 +2,14 @@
  * The writing thread of a journal: everything that may wait for a disk happens here. It takes one request at a time. After
  * a commit that failed it opens the file anew, by itself and again and again, until one succeeds.
  */
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { MessagePort, Transferable } from 'node:worker_threads'
 import { RefusedError } from '../backend.ts'
-import { makeFolder, syncFolder } from './folder.ts'
-import { JournalFile, type Commit } from './journal-file.ts'
+import { readBoot } from './boot.ts'
+import type { Commit } from './connection.ts'
+import { damageOf } from './damage.ts'
+import { JOURNAL_FILE, LOCK_FILE, makeFolder, MARK_FILE, syncFolder } from './folder.ts'
+import { JournalFile } from './journal-file.ts'
 import { FolderLock } from './lock.ts'
 import type { Answer, Request, WriterOptions } from './messages.ts'
 import { slices, type Slice } from './replay.ts'
@@ -22,11 +24,6 @@ const REMINDER_INTERVAL = 60_000
 
 /** Milliseconds between two looks at whether the file is still in its place. */
 const WATCH_INTERVAL = 1_000
-
-/** Names of the files in a journal's folder. */
-export const JOURNAL_FILE = 'events.db'
-export const LOCK_FILE = 'lock.db'
-export const MARK_FILE = 'high-water-mark'
 
 /** Serves a journal over a port until it is told to close. */
 export function serveJournal(port: MessagePort, options: WriterOptions, commit?: Commit): void {
@@ -114,9 +111,9 @@ class Writer {
     const { logBytes, horizon, wall } = this.#options
     const { newest } = this.#file.found()
     // What the newest row needed, whatever time it is now: whether the clock is right is not known yet. [TIME-4]
-    const needed = this.#file.positionAfter({ wall: Math.min(wall, newest.wall) - horizon, elapsed: newest.elapsed - horizon })
-    const logged = this.#file.positionOfNewest(logBytes)
-    return slices(this.#file.read(Math.min(needed, logged), logged))
+    const needed = this.#file.rows.positionAfter({ wall: Math.min(wall, newest.wall) - horizon, elapsed: newest.elapsed - horizon })
+    const logged = this.#file.rows.positionOfNewest(logBytes)
+    return slices(this.#file.rows.read(Math.min(needed, logged), logged))
   }
 
   #commit({ rows }: Request & { type: 'commit' }): void {
@@ -216,18 +213,7 @@ function buffersOf({ batch }: Slice): ArrayBuffer[] {
 function refusal(error: unknown, directory: string): string {
   if (error instanceof RefusedError) return error.message
   const file = join(directory, JOURNAL_FILE)
-  if (isDamage(error)) {
-    return `${file} is damaged: ${describeError(error)}. Put a backup in its place, or copy what can still be read of its table rows with the sqlite3 program; nothing was changed.`
-  }
+  if (isDamage(error)) return damageOf(file, describeError(error)).message
   if (isReadError(error)) return `${file} cannot be read: ${describeError(error)}. The disk may be failing; nothing was changed.`
   return `The journal in ${directory} cannot be opened: ${describeError(error)}. The folder must exist or be creatable, be writable by this user, and have room.`
-}
-
-/** Linux names each run of the system; elsewhere every unclean end counts as one of the system. */
-export function readBoot(): string | undefined {
-  try {
-    return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()
-  } catch {
-    return undefined
-  }
 }

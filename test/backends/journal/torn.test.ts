@@ -30,7 +30,7 @@ function countWith(t: Test, file: string, log: Buffer, name: string): number {
   const journal = new JournalFile({ file: copy, sync: 'normal', boot: 'any', mark: join(folder, 'mark'), log: secureLog(`${copy}-wal`), isLockNew: true })
   try {
     let count = 0
-    for (const row of journal.read(0, 0)) {
+    for (const row of journal.rows.read(0, 0)) {
       const events = JSON.parse(`[${Buffer.from(row.events!).toString()}]`) as unknown[]
       if (events.length !== row.count) throw new Error(`a row of ${row.count} holds ${events.length}`)
       count += row.count
