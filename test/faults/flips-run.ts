@@ -1,14 +1,16 @@
 /**
  * The bit flip test: a journal whose service was killed, half of it in the file and half in the write-ahead log, is opened
  * again and again, each time with one bit of one file flipped. A start may give right answers, refuse, or leave something
- * out, say so and begin a new epoch; whatever else it does is wrong without anybody knowing.
+ * out, say so and begin a new epoch; whatever else it does is wrong without anybody knowing. What is refused is copied by
+ * the salvage, which may lose the row that was hit at the most.
  */
-import { randomUUID } from 'node:crypto'
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pick, seededRandom, type Random } from '../../demo/random.ts'
-import { EVENT_TYPES, type Event } from '../../schemas/index.ts'
-import { append, inspectJournal, type Inspection } from './inspection.ts'
+import { EVENT_TYPES } from '../../schemas/index.ts'
+import { salvageJournal } from '../../src/backends/journal/salvage/salvage.ts'
+import { inspectJournal, type Inspection } from './inspection.ts'
+import { makeKilledJournal, type KilledJournal } from './killed-journal.ts'
 
 /** Milliseconds after which a start is taken for one that never ends. */
 const PATIENCE = 60_000
@@ -36,6 +38,8 @@ export interface FlipTally {
   /** Everything was there as it had been. */
   right: number
   refused: number
+  /** Rows that were gone from the copies that were made of all those. */
+  unsaved: number
   /** Something was left out, and said. */
   leftOut: number
   /** Starts that began a new epoch. */
@@ -53,16 +57,9 @@ export interface FlipResult {
   failures: string[]
 }
 
-/** The journal as it was before the flips. */
-interface Original {
-  files: ReadonlyMap<string, Buffer>
-  truth: Inspection
-  cursors: string[]
-}
-
 /** Flips so many bits, one at a time. */
 export async function runFlips({ flips, seed, rows, folder, progress }: FlipOptions): Promise<FlipResult> {
-  const original = await makeOriginal(join(folder, 'original'), rows)
+  const original = await makeKilledJournal(join(folder, 'original'), rows)
   const names = [...original.files.keys()]
   const result: FlipResult = { byFile: new Map(names.map((name) => [name, newTally()])), failures: [] }
   const random = seededRandom(seed)
@@ -96,7 +93,7 @@ function drawFile(random: Random, files: ReadonlyMap<string, Buffer>, turn: numb
 }
 
 /** Opens the journal with one bit flipped; returns what is wrong. */
-async function flip({ files, truth, cursors }: Original, name: string, bit: number, state: string, tally: FlipTally): Promise<string | undefined> {
+async function flip({ files, truth, cursors }: KilledJournal, name: string, bit: number, state: string, tally: FlipTally): Promise<string | undefined> {
   mkdirSync(state)
   for (const [other, content] of files) {
     const bytes = other === name ? Buffer.from(content) : content
@@ -117,7 +114,9 @@ async function flip({ files, truth, cursors }: Original, name: string, bit: numb
   }
   if (found.refused !== undefined) {
     tally.refused++
-    return undefined
+    const mistake = await salvage(truth, cursors, state, tally)
+    if (mistake !== undefined) tally.wrong++
+    return mistake
   }
   const hasNewEpoch = found.places.every((place) => place === undefined)
   if (hasNewEpoch) tally.epochs++
@@ -140,14 +139,30 @@ async function flip({ files, truth, cursors }: Original, name: string, bit: numb
   return undefined
 }
 
+/** Copies what is intact of a journal that was refused; returns what is wrong with the copy. */
+async function salvage(truth: Inspection, cursors: readonly string[], state: string, tally: FlipTally): Promise<string | undefined> {
+  const copy = `${state}-copy`
+  try {
+    const { events, gone, isEndKnown } = salvageJournal(state, copy)
+    const found = await inspectJournal(copy, cursors)
+    if (found.refused !== undefined) return `the copy is refused: ${found.refused}`
+    const missing = truth.events.length - found.events.length
+    tally.unsaved += missing
+    const said = gone.reduce((sum, { from, to }) => sum + to - from, 0)
+    if (events !== found.events.length || (isEndKnown && said !== missing)) return `${missing} events are not in the copy, ${said} are said to be gone`
+    if (missing > 1) return `${missing} rows are not in the copy`
+    return found.places.some((place) => place !== undefined) ? 'the copy goes on with the old epoch' : mistakeIn(truth, found)
+  } catch (error) {
+    return `nothing can be copied: ${String(error)}`
+  } finally {
+    rmSync(copy, { recursive: true, force: true })
+  }
+}
+
 /** What is wrong without anybody knowing. */
 function compare(truth: Inspection, found: Inspection, hasNewEpoch: boolean): string | undefined {
-  const texts = new Map(truth.events.map((event) => [event.event_id, JSON.stringify(event)]))
-  const ids = found.events.map((event) => event.event_id)
-  if (found.events.some((event) => texts.get(event.event_id) !== JSON.stringify(event))) return 'events that nobody sent'
-  if (new Set(ids).size < ids.length) return 'events twice'
-  const present = new Set(ids)
-  if (truth.events.filter(({ event_id: id }) => present.has(id)).some(({ event_id: id }, i) => id !== ids[i])) return 'another order'
+  const mistake = mistakeIn(truth, found)
+  if (mistake !== undefined) return mistake
   const isCounted = found.total === found.events.length && isFoldOf(found)
   const isWhole = found.events.length === truth.events.length && isCounted
   if (isWhole && (hasNewEpoch || found.places.every((place, i) => place === truth.places[i]))) return undefined
@@ -155,6 +170,17 @@ function compare(truth: Inspection, found: Inspection, hasNewEpoch: boolean): st
   const what = `${found.events.length} of ${truth.events.length} events there, ${found.total} counted, ${said} lines, ${hasNewEpoch ? 'a new' : 'the old'} epoch`
   if (!isCounted) return `wrong counts: ${what}`
   return said > 0 && hasNewEpoch ? undefined : `silently: ${what}`
+}
+
+/** What is there that should not be, or not so. */
+function mistakeIn(truth: Inspection, found: Inspection): string | undefined {
+  const texts = new Map(truth.events.map((event) => [event.event_id, JSON.stringify(event)]))
+  const ids = found.events.map((event) => event.event_id)
+  if (found.events.some((event) => texts.get(event.event_id) !== JSON.stringify(event))) return 'events that nobody sent'
+  if (new Set(ids).size < ids.length) return 'events twice'
+  const present = new Set(ids)
+  if (truth.events.filter(({ event_id: id }) => present.has(id)).some(({ event_id: id }, i) => id !== ids[i])) return 'another order'
+  return undefined
 }
 
 /** Whether the counts are those of the events. */
@@ -172,43 +198,6 @@ function eventAt(file: Buffer, at: number): boolean {
   return end !== -1 && at < end + 3
 }
 
-/** A journal of single events: some rows in the file, as many in the write-ahead log, and a process that was killed. */
-async function makeOriginal(folder: string, rows: number): Promise<Original> {
-  const live = join(folder, 'live')
-  const killed = join(folder, 'killed')
-  mkdirSync(killed, { recursive: true })
-  const write = async (meanwhile?: () => void): Promise<void> => {
-    await inspectJournal(live, [], async (backend) => {
-      for (let i = 0; i < rows; i++) await append(backend, [anEvent(i)])
-      meanwhile?.()
-    })
-  }
-  await write()
-  await write(() => {
-    for (const name of readdirSync(live)) if (!name.endsWith('-shm')) copyFileSync(join(live, name), join(killed, name))
-  })
-  const contents = readdirSync(killed).map((name) => [name, readFileSync(join(killed, name))] as const)
-  const files = new Map(contents.filter(([, content]) => content.length > 0))
-  const cursors: string[] = []
-  const first = await inspectJournal(killed, [], async ({ store }, events) => {
-    const { cursor } = await store.locate('earliest')
-    const page = await store.read(cursor, {}, { events: events.length, bytes: 1 << 24 })
-    for (const share of [0.1, 0.4, 0.6, 1]) cursors.push(page.cursorOf(Math.ceil(events.length * share) - 1))
-  })
-  if (first.total !== 2 * rows) throw new Error(`${first.total} events instead of ${2 * rows}`)
-  return { files, truth: await inspectJournal(killed, cursors), cursors }
-}
-
-function anEvent(i: number): Event {
-  return {
-    event_id: randomUUID(),
-    user_id: `user-${i % 20}`,
-    event_type: EVENT_TYPES[i % EVENT_TYPES.length],
-    timestamp: new Date(Date.now() - 60_000).toISOString(),
-    properties: { page: `/${i}` }
-  }
-}
-
 function newTally(): FlipTally {
-  return { flips: 0, right: 0, refused: 0, leftOut: 0, epochs: 0, rows: 0, wrong: 0 }
+  return { flips: 0, right: 0, refused: 0, unsaved: 0, leftOut: 0, epochs: 0, rows: 0, wrong: 0 }
 }

@@ -21,7 +21,7 @@ try {
     progress: (done, { length }) => process.stderr.write(`${done} flips, ${length} wrong, ${seconds()} s\n`)
   })
   process.stdout.write(table('one bit flipped in', {
-    flips: 'flips', right: 'right', refused: 'refused', leftOut: 'said', epochs: 'new epochs', rows: 'rows left out', wrong: 'wrong'
+    flips: 'flips', right: 'right', refused: 'refused', unsaved: 'rows not saved', leftOut: 'said', epochs: 'new epochs', rows: 'rows left out', wrong: 'wrong'
   }, byFile))
   process.stdout.write(`seed ${seed}, ${failures.length} wrong, ${seconds()} s\n`)
   for (const failure of failures.slice(0, 50)) process.stdout.write(`- ${failure}\n`)
