@@ -1,7 +1,7 @@
 /** The arguments of `npm run demo`. */
 import { parseArgs } from 'node:util'
 
-export const HELP = `Usage: npm run demo -- [--url http://localhost:8080] [--key writer] [--minutes 1] [--rate 50] [--history 20000] [--seed 1]
+export const HELP = `Usage: npm run demo -- [--url http://localhost:8080] [--key writer] [--minutes 1] [--rate 10] [--history 100000] [--seed 1]
 
 Sends believable traffic (sessions of page views, clicks, sign-ups and purchases) to a running service, at first that of the last
 seven days with its days and nights, and then live:
@@ -49,8 +49,8 @@ export function readArguments(args: readonly string[], seed: number): Task | und
       url: { type: 'string', default: 'http://localhost:8080' },
       key: { type: 'string' },
       minutes: { type: 'string', default: '1' },
-      rate: { type: 'string', default: '50' },
-      history: { type: 'string', default: '20000' },
+      rate: { type: 'string', default: '10' },
+      history: { type: 'string', default: '100000' },
       seed: { type: 'string', default: String(seed) },
       help: { type: 'boolean', short: 'h' }
     }

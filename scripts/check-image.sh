@@ -93,7 +93,7 @@ url=http://127.0.0.1:$port
 in_container() { b run --isolation chroot --env "PORT=$port" "$container" -- "$@"; }
 check 'no package of development is in it' in_container node -e \
   'for (const name of ["node", "tap", "typescript", "c8"]) if (fs.existsSync("node_modules/" + name)) throw new Error(name)'
-check 'nothing but the service is in it' [ "$(in_container ls /app | tr '\n' ' ')" = 'clients node_modules package.json schemas src ' ]
+check 'nothing but the service is in it' [ "$(in_container ls /app | tr '\n' ' ')" = 'clients dashboard node_modules package.json schemas src ' ]
 check '/data can be written' in_container node -e 'fs.writeFileSync("/data/probe", ""); fs.rmSync("/data/probe")'
 check '/app cannot be written' in_container node -e 'try { fs.writeFileSync("/app/probe", "") } catch { process.exit(0) } process.exit(1)'
 

@@ -227,7 +227,7 @@ t.test('what cannot be done is said, without a stack', async (t) => {
 })
 
 t.test('the arguments', async (t) => {
-  t.same(readArguments([], 7), { url: new URL('http://localhost:8080/'), key: undefined, duration: 60_000, rate: 50, history: 20_000, seed: 7 })
+  t.same(readArguments([], 7), { url: new URL('http://localhost:8080/'), key: undefined, duration: 60_000, rate: 10, history: 100_000, seed: 7 })
   t.same(readArguments(['--url', 'https://a.example/prefix', '--key', 'k', '--minutes', '10', '--rate', '1', '--history', '0', '--seed', '3'], 7),
     { url: new URL('https://a.example/prefix/'), key: 'k', duration: 600_000, rate: 1, history: 0, seed: 3 })
   t.equal(readArguments(['--help'], 7), undefined)

@@ -77,6 +77,7 @@ class MortalService {
   constructor(directory: string, origin: string) {
     this.#directory = directory
     this.#origin = origin
+    process.once('exit', () => this.#child?.kill('SIGKILL'))
   }
 
   /** Starts it; resolves when it listens. */

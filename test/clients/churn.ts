@@ -9,7 +9,7 @@ import { runChurn, type ClientRow } from './churn-run.ts'
 
 /** Events a second of each client, and seconds of them between two kills. */
 const RATE = 200
-const LIFE = 5
+const LIFE = 2
 
 const TITLES: Record<keyof ClientRow, string> = {
   sent: 'sent',
@@ -32,6 +32,7 @@ if (!(minutes > 0 && minutes <= 60)) {
   process.exit(1)
 }
 
+process.once('SIGINT', () => process.exit(1)).once('SIGTERM', () => process.exit(1))
 const directory = mkdtempSync(join(tmpdir(), 'churn-'))
 const browser = noChromium === false ? await launchChromium() : undefined
 if (noChromium !== false) process.stderr.write(`${noChromium}; Node alone\n`)
