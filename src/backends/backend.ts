@@ -27,23 +27,16 @@ export interface Filter {
 export interface Page {
   /** How many events it holds. */
   count: number
-  /** Their canonical JSON, separated by commas; the caller's own, it never changes. */
+  /** Their canonical JSON, separated by commas: a copy, in memory that the caller gave, else in the page's own. */
   bytes: Buffer
-  /** Each event's first byte in `bytes`, then one past the last comma-separated event: event i is `bytes[offsets[i] .. offsets[i+1]-1)`. */
+  /** Each event's first byte in `bytes`, and one past a comma after the last: event i is `bytes[offsets[i] .. offsets[i+1]-1)`. */
   offsets: Uint32Array
-  /** The place right behind event `index` of the page. */
+  /** The cursor after event `index` of the page. */
   cursorOf(index: number): string
-  /** The place right behind what was looked at, whether it matched or not. */
+  /** The cursor after what was looked at, whether it matched or not. */
   cursor: string
-  /** Whether more was retained behind `cursor` when the page was made. */
+  /** Whether more was retained after `cursor` when the page was made. */
   hasMore: boolean
-  /**
-   * The first `count` events with the commas between them, behind `head` and before `tail`, in one piece and, from
-   * WORTH_FREEING bytes on, in memory of its own. The page is used up: `bytes` has no meaning from then on.
-   */
-  enclose(count: number, head: string, tail: string): Buffer
-  /** Gives up the memory of `bytes`. */
-  release(): void
 }
 
 /** How much one page may hold. */
@@ -52,6 +45,9 @@ export interface PageLimits {
   /** At least one event is returned even if it is larger. */
   bytes: number
 }
+
+/** Gives memory for the events of a page, of just so many bytes; called once their number is known, and never for none. */
+export type Allocate = (length: number) => Buffer
 
 /** Why a cursor cannot be read on from. */
 export type LostReason = 'not_retained' | 'other_history'
@@ -144,9 +140,10 @@ export interface EventStore {
   locate(after?: string): Promise<Location>
   /**
    * The next events after a cursor that match the filter. May end early, even empty, after much that does not match.
+   * @param allocate for a caller that uses its memory again
    * @throws InvalidCursorError, LostCursorError
    */
-  read(after: string, filter: Filter, limits: PageLimits): Promise<Page>
+  read(after: string, filter: Filter, limits: PageLimits, allocate?: Allocate): Promise<Page>
   /** The newest events that match the filter, in order of arrival; looks back a bounded way. */
   newest(filter: Filter, limits: PageLimits): Promise<Page>
   /** Calls back, at most once a turn of the event loop, after events have become readable. Returns a function that ends it. */

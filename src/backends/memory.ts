@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto'
 import type { Interval, StoreHealth, Summary, TimeSeries, TimeWindow, UserCounts } from '../../schemas/index.ts'
 import {
   LostCursorError, READY,
-  type Aggregator, type Backend, type Clock, type EventStore, type Filter, type Judgement, type Location, type LostReason, type Page,
+  type Aggregator, type Allocate, type Backend, type Clock, type EventStore, type Filter, type Judgement, type Location, type LostReason, type Page,
   type PageLimits, type Readiness
 } from './backend.ts'
 import type { Batch } from './batch.ts'
@@ -78,8 +78,8 @@ export class MemoryStore implements EventStore {
     return reason === undefined ? { cursor: after, recovered: true } : { cursor: this.head, recovered: false, lost: { after, reason } }
   }
 
-  async read(after: string, filter: Filter, limits: PageLimits): Promise<Page> {
-    return this.#page(this.#core.log.read(this.#positionOf(after), filter, limits))
+  async read(after: string, filter: Filter, limits: PageLimits, allocate?: Allocate): Promise<Page> {
+    return this.#page(this.#core.log.read(this.#positionOf(after), filter, limits, allocate))
   }
 
   async newest(filter: Filter, limits: PageLimits): Promise<Page> {

@@ -6,6 +6,7 @@
 import type { GAP_REASONS, Receipt, ServerFrame, Summary, TimeWindow } from '../../schemas/index.ts'
 import type { Location, Page } from '../backends/backend.ts'
 import type { FrameError, FrameId } from './client-frame.ts'
+import type { FrameMemory, FramePool } from './frame-pool.ts'
 
 /** Why a stretch of events was not delivered. */
 export type GapReason = (typeof GAP_REASONS)[number]
@@ -17,15 +18,21 @@ export interface Gap {
   cursor: string
 }
 
+/** The bytes of a frame, and where they lie, with one reference, the receiver's. */
+export interface FrameBytes {
+  bytes: Buffer
+  memory: FrameMemory
+}
+
 /** How a transport writes down what a subscriber is told. Each method makes the bytes of one or more whole frames. */
 export interface Encoding {
   /** Names the encoding. */
   readonly name: string
   /**
-   * The first `count` events of a page, at least one, in memory that nothing else lies in where it is worth freeing;
-   * `cursor` is the one after them. The page is used up.
+   * The first `count` events of a page, at least one; `cursor` is the one after them.
+   * @param memory where the page lies
    */
-  events(page: Page, count: number, cursor: string): Buffer
+  events(page: Page, count: number, cursor: string, memory: FrameMemory, pool: FramePool): FrameBytes
   /** Nothing new up to this place. */
   silence(cursor: string): Buffer
   gap(gap: Gap): Buffer
@@ -39,8 +46,9 @@ function encode(frame: ServerFrame): Buffer {
 export const socketEncoding: Encoding = {
   name: 'frames',
 
-  events(page: Page, count: number, cursor: string): Buffer {
-    return page.enclose(count, `{"type":"events","cursor":${JSON.stringify(cursor)},"events":[`, ']}')
+  events(page: Page, count: number, cursor: string, memory: FrameMemory): FrameBytes {
+    const bytes = memory.enclose(`{"type":"events","cursor":${JSON.stringify(cursor)},"events":[`, page.offsets[count] - 1, ']}')
+    return { bytes, memory: memory.retain() }
   },
 
   silence(cursor: string): Buffer {
@@ -65,7 +73,7 @@ export const messageEncoding: Encoding = {
 
   // The canonical JSON of an event has no line break. The id comes last: some libraries keep it as soon as its line ends,
   // and would not ask again for an event whose data was cut off after that.
-  events(page: Page, count: number): Buffer {
+  events(page: Page, count: number, _cursor: string, _memory: FrameMemory, pool: FramePool): FrameBytes {
     // After each event stand the end of its message and the head of the next one.
     const tails: string[] = []
     let length = DATA.length + page.offsets[count] - count
@@ -74,14 +82,14 @@ export const messageEncoding: Encoding = {
       tails.push(tail)
       length += tail.length
     }
-    const bytes = Buffer.allocUnsafeSlow(length)
+    const memory = pool.acquire(length)
+    const bytes = memory.events(length)
     let at = bytes.write(DATA, 0, 'latin1')
     for (let i = 0; i < count; i++) {
       at += page.bytes.copy(bytes, at, page.offsets[i], page.offsets[i + 1] - 1)
       at += bytes.write(tails[i], at, 'latin1')
     }
-    page.release()
-    return bytes
+    return { bytes, memory }
   },
 
   // Without data nothing is dispatched, but the browser remembers the id; after a comment it would not.

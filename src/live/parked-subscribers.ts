@@ -106,25 +106,29 @@ class Place implements ParkingPlace, Turn, FrameReader {
 
   /** Looks at what is new. */
   advance(): void {
-    if (this.#isReading || this.subscribers.size === 0) return
-    const frame = this.#frame ?? this.#frames.find(this.group, this.#cursor)
+    if (this.#isReading) return
+    const received = this.#frame
+    this.#frame = undefined
+    if (this.subscribers.size > 0) this.#step(received ?? this.#frames.find(this.group, this.#cursor))
+    received?.memory?.release()
+  }
+
+  #step(frame: Frame | undefined): void {
     if (frame === undefined) {
       this.#isReading = true
       this.#frames.read(this.group, this.#cursor, this)
-      return
-    }
-    this.#frame = undefined
-    if (frame.count > 0) {
+    } else if (frame.count > 0) {
       this.#dismiss(frame)
-      return
+    } else {
+      this.#cursor = frame.cursor
+      if (this.#frames.isEnd(frame)) this.#parked.keep(this)
+      else this.#scheduler.queue(this)
     }
-    this.#cursor = frame.cursor
-    if (this.#frames.isEnd(frame)) this.#parked.keep(this)
-    else this.#scheduler.queue(this)
   }
 
   receive(_read: unknown, frame: Frame): void {
     this.#isReading = false
+    frame.memory?.retain()
     this.#frame = frame
     this.#scheduler.queue(this)
   }

@@ -3,6 +3,7 @@
  * ask while a frame is being read share that read; those who come a little later find the frame still here.
  */
 import type { EventStore, Filter, Page } from '../backends/backend.ts'
+import { FramePool, type FrameMemory } from './frame-pool.ts'
 import type { Encoding } from './frames.ts'
 import type { Scheduler } from './scheduler.ts'
 
@@ -29,7 +30,10 @@ export interface Group {
   members: number
 }
 
-/** What came of one read. */
+/**
+ * What came of one read. Whoever keeps it beyond the call that handed it over retains its memory until its bytes are sent or
+ * are not wanted any more.
+ */
 export interface Frame {
   /** How many events; with none there is nothing to send, but the place has moved. */
   readonly count: number
@@ -40,8 +44,8 @@ export interface Frame {
   readonly hasMore: boolean
   /** How often the log was known to have grown when the read began. */
   readonly version: number
-  /** Whether others may be sent the same bytes; if not, who sends them may free them. */
-  readonly isShared: boolean
+  /** Where `bytes` lies; a frame without events needs none. */
+  readonly memory?: FrameMemory
 }
 
 /** One read under way. */
@@ -60,6 +64,7 @@ const NOTHING = Buffer.alloc(0)
 /** See the module's comment. */
 export class SharedFrames {
   readonly #store: EventStore
+  readonly #pool = new FramePool()
   readonly #scheduler: Scheduler
   readonly #marks: ReadonlySet<string>
   readonly #groups = new Map<string, Group>()
@@ -121,12 +126,15 @@ export class SharedFrames {
     const read: PendingRead = { readers: [reader] }
     this.#pending.set(key, read)
     this.#scheduler.spend(group.isWhole ? READ_COST : FILTERED_READ_COST)
-    this.#store.read(cursor, group.filter, LIMITS).then((page) => {
-      // From here on nobody joins, so it is known how many the frame is for.
+    let memory: FrameMemory | undefined
+    const allocate = (length: number): Buffer => (memory = this.#pool.acquire(length)).events(length)
+    this.#store.read(cursor, group.filter, LIMITS, allocate).then((page) => {
       this.#pending.delete(key)
-      const frame = this.#build(group, page, version, group.members > 1 || read.readers.length > 1)
-      if (frame.isShared) this.#keep(key, frame)
+      const frame = this.#build(group, page, version, memory)
+      memory?.release()
+      if (group.members > 1) this.#keep(key, frame)
       for (const each of read.readers) each.receive(read, frame)
+      frame.memory?.release()
     }).catch((error) => {
       this.#pending.delete(key)
       for (const each of read.readers) each.fail(read, error)
@@ -134,12 +142,14 @@ export class SharedFrames {
     return read
   }
 
-  #build({ encoding, isWhole }: Group, page: Page, version: number, isShared: boolean): Frame {
+  #build({ encoding, isWhole }: Group, page: Page, version: number, memory: FrameMemory | undefined): Frame {
     const count = isWhole ? this.#countToMark(page) : page.count
     const isCut = count < page.count
     const cursor = isCut ? page.cursorOf(count - 1) : page.cursor
-    const bytes = count === 0 ? NOTHING : encoding.events(page, count, cursor)
-    return { count, bytes, cursor, hasMore: isCut || page.hasMore, version, isShared }
+    const frame = { count, cursor, hasMore: isCut || page.hasMore, version }
+    if (count === 0) return { ...frame, bytes: NOTHING }
+    if (memory === undefined) throw new Error('a store did not use the memory that it was given')
+    return { ...frame, ...encoding.events(page, count, cursor, memory, this.#pool) }
   }
 
   /** How many events of a page lie before the first mark. */
@@ -150,9 +160,15 @@ export class SharedFrames {
   }
 
   #keep(key: string, frame: Frame): void {
-    this.#kept.delete(key)
+    frame.memory?.retain()
+    this.#drop(key)
     this.#kept.set(key, frame)
-    if (this.#kept.size > MAX_KEPT) this.#kept.delete(this.#kept.keys().next().value!)
+    if (this.#kept.size > MAX_KEPT) this.#drop(this.#kept.keys().next().value!)
+  }
+
+  #drop(key: string): void {
+    this.#kept.get(key)?.memory?.release()
+    this.#kept.delete(key)
   }
 }
 

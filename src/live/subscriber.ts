@@ -5,7 +5,7 @@
 import {
   LostCursorError, StorageUnavailableError, type EventStore, type Filter, type Location, type LostReason
 } from '../backends/backend.ts'
-import { freeMemory } from '../backends/free-memory.ts'
+import type { FrameMemory } from './frame-pool.ts'
 import type { Encoding } from './frames.ts'
 import type { Parkable, ParkedSubscribers, ParkingPlace } from './parked-subscribers.ts'
 import { CloseCode, type Outbox, type Outlet } from './peer.ts'
@@ -102,6 +102,7 @@ export class Subscriber implements FrameReader, Parkable, Turn {
     this.#delivery.scheduler.unstall(this)
     if (this.#parkedAt !== undefined) this.#delivery.parked.leave(this, this.#parkedAt)
     this.#delivery.frames.leave(this.#group)
+    this.#frame?.memory?.release()
     this.#group = this.#parkedAt = this.#read = this.#frame = undefined
     this.#isHeld = false
   }
@@ -115,7 +116,8 @@ export class Subscriber implements FrameReader, Parkable, Turn {
       this.#isHeld = true
       return
     }
-    const frame = this.#frame ?? frames.find(this.#group, this.#cursor)
+    const received = this.#frame
+    const frame = received ?? frames.find(this.#group, this.#cursor)
     if (frame === undefined) {
       this.#read = frames.read(this.#group, this.#cursor, this)
       return
@@ -124,8 +126,9 @@ export class Subscriber implements FrameReader, Parkable, Turn {
     if (frame.count > 0) {
       stats.frames++
       stats.events += frame.count
-      this.#send(frame.bytes, frame.isShared)
+      this.#send(frame.bytes, frame.memory)
     }
+    received?.memory?.release()
     this.#cursor = frame.cursor
     if (frames.isEnd(frame)) parked.park(this, this.#group, frame.cursor)
     else scheduler.queue(this)
@@ -139,6 +142,7 @@ export class Subscriber implements FrameReader, Parkable, Turn {
   resume(cursor: string, frame: Frame | undefined): void {
     this.#parkedAt = undefined
     this.#cursor = cursor
+    frame?.memory?.retain()
     this.#frame = frame
     this.#delivery.scheduler.queue(this)
   }
@@ -146,6 +150,7 @@ export class Subscriber implements FrameReader, Parkable, Turn {
   receive(read: PendingRead, frame: Frame): void {
     if (read !== this.#read) return
     this.#read = undefined
+    frame.memory?.retain()
     this.#frame = frame
     this.#delivery.scheduler.queue(this)
   }
@@ -191,16 +196,19 @@ export class Subscriber implements FrameReader, Parkable, Turn {
     this.#send(this.#encoding.gap(gap))
   }
 
-  #send(bytes: Buffer, isShared = true): void {
+  /** @param memory where the bytes lie; retained until they have left */
+  #send(bytes: Buffer, memory?: FrameMemory): void {
     this.#unsent++
     this.#spokeAt = this.#delivery.now()
-    if (isShared) this.#outbox.send(bytes, this.#sent)
-    else this.#outbox.send(bytes, () => this.#freeAndGoOn(bytes))
-  }
-
-  #freeAndGoOn(bytes: Buffer): void {
-    freeMemory(bytes)
-    this.#sent()
+    if (memory === undefined) {
+      this.#outbox.send(bytes, this.#sent)
+      return
+    }
+    memory.retain()
+    this.#outbox.send(bytes, () => {
+      memory.release()
+      this.#sent()
+    })
   }
 
   readonly #sent = (): void => {

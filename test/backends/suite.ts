@@ -102,7 +102,7 @@ export function backendSuite(t: Test, name: string, make: MakeBackend, traits: P
     t.same(eventsOf(await rig.backend.store.newest(EVERYTHING, WIDE)), [first])
   })
 
-  t.test(`${name}: the receipt's cursor lies right behind the batch`, async (t) => {
+  t.test(`${name}: the receipt's cursor is the one right after the batch`, async (t) => {
     const rig = await new Rig().open(t, make)
     const { store, aggregator } = rig.backend
     const one = await rig.send(rig.event())
@@ -116,15 +116,14 @@ export function backendSuite(t: Test, name: string, make: MakeBackend, traits: P
     t.equal(page.cursorOf(1), two.cursor)
     t.notOk(page.hasMore)
     t.same(eventsOf(await store.read(page.cursorOf(0), EVERYTHING, WIDE)), second.slice(1))
-    for (let count = 0; count <= page.count; count++) {
-      const some = await store.read(one.cursor, EVERYTHING, WIDE)
-      const wanted = `<[${some.bytes.toString('utf8', 0, Math.max(0, some.offsets[count] - 1))}]>`
-      t.equal(some.enclose(count, '<[', ']>').toString(), wanted, `${count} of its events between two texts`)
-    }
-    const long = await store.read(one.cursor, EVERYTHING, WIDE)
-    const all = long.bytes.toString()
-    t.equal(long.enclose(2, 'x'.repeat(600), 'y'.repeat(600)).toString(), `${'x'.repeat(600)}${all}${'y'.repeat(600)}`, 'or between long ones')
-    page.release()
+    t.equal(page.bytes.toString('utf8', page.offsets[1], page.offsets[2] - 1), JSON.stringify(second[1]), 'each event can be cut out')
+    const given = Buffer.alloc(page.bytes.length)
+    const lengths: number[] = []
+    const copy = await store.read(one.cursor, EVERYTHING, WIDE, (length) => { lengths.push(length); return given })
+    t.equal(copy.bytes, given, 'a page lies in memory that the reader gives')
+    t.same(given, page.bytes)
+    await store.read(two.cursor, EVERYTHING, WIDE, (length) => { lengths.push(length); return given })
+    t.same(lengths, [given.length], 'of just the length, and none is asked for an empty page')
   })
 
   t.test(`${name}: validate_only gives the same receipt and changes nothing [ING-4]`, async (t) => {

@@ -94,7 +94,6 @@ async function countAfter({ store }: JournalBackend, cursor: string): Promise<nu
   for (let after = cursor; ;) {
     const page = await store.read(after, {}, PAGE_LIMITS)
     count += page.count
-    page.release()
     if (!page.hasMore) return count
     after = page.cursor
   }

@@ -1,6 +1,6 @@
 /** A peer that is as slow, as silent and as gone as a test wants it. */
 import type { ServerFrame } from '../../schemas/index.ts'
-import { WORTH_FREEING } from '../../src/backends/free-memory.ts'
+import { REUSED_BYTES } from '../../src/live/frame-pool.ts'
 import type { Connection } from '../../src/live/peer.ts'
 
 /** See above. It takes nothing until it drains, unless it is `eager`. */
@@ -29,8 +29,7 @@ export class FakePeer implements Connection {
   send(bytes: Buffer, sent: () => void): void {
     const place = this.sent.push(bytes) - 1
     const taken = (): void => {
-      // What has left may be freed by whoever sent it.
-      if (bytes.length >= WORTH_FREEING) this.sent[place] = Buffer.from(bytes)
+      if (bytes.length >= REUSED_BYTES) this.sent[place] = Buffer.from(bytes) // its memory is used again
       sent()
     }
     if (this.#eager) {

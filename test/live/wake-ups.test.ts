@@ -33,9 +33,9 @@ function scheduled(store: EventStore, scheduler: () => fc.Scheduler): EventStore
       scheduler().schedule(Promise.resolve(), 'wake').then(() => { for (const listener of listeners) listener() })
       return judgement
     },
-    async read(after, filter, limits) {
+    async read(after, filter, limits, allocate) {
       await scheduler().schedule(Promise.resolve(), 'read')
-      const page = await store.read(after, filter, { ...limits, events: PAGE_EVENTS })
+      const page = await store.read(after, filter, { ...limits, events: PAGE_EVENTS }, allocate)
       return scheduler().schedule(Promise.resolve(page), 'page')
     },
     onAppend(listener) {

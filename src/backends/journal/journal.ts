@@ -6,7 +6,8 @@ import { Worker } from 'node:worker_threads'
 import type { Interval, StoreHealth, Summary, TimeSeries, TimeWindow, UserCounts } from '../../../schemas/index.ts'
 import {
   READY, RefusedError, StorageUnavailableError,
-  type Aggregator, type Backend, type Clock, type EventStore, type Filter, type Judgement, type Location, type Page, type PageLimits, type Readiness
+  type Aggregator, type Allocate, type Backend, type Clock, type EventStore, type Filter, type Judgement, type Location, type Page,
+  type PageLimits, type Readiness
 } from '../backend.ts'
 import { Batch, Verdict } from '../batch.ts'
 import { MemoryCore } from '../core/core.ts'
@@ -158,9 +159,9 @@ class JournalStore implements EventStore {
     return this.memory.locate(after)
   }
 
-  async read(after: string, filter: Filter, limits: PageLimits): Promise<Page> {
+  async read(after: string, filter: Filter, limits: PageLimits, allocate?: Allocate): Promise<Page> {
     this.assertReplayed()
-    return this.memory.read(after, filter, limits)
+    return this.memory.read(after, filter, limits, allocate)
   }
 
   async newest(filter: Filter, limits: PageLimits): Promise<Page> {

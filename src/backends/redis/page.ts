@@ -1,7 +1,9 @@
 /** A page of events out of several partitions, and the cursor after each of them. */
-import type { Page } from '../backend.ts'
+import type { Allocate, Page } from '../backend.ts'
 import type { Place } from './cursor.ts'
 import type { Extract, LoggedEvent } from './log-reader.ts'
+
+const NOTHING = Buffer.alloc(0)
 
 /** See the module's comment. */
 export class PartitionPage implements Page {
@@ -19,12 +21,15 @@ export class PartitionPage implements Page {
   readonly #start: readonly Place[]
 
   /** @param hasMore whether more is retained after a place */
-  constructor(extract: Extract, format: (places: readonly Place[]) => string, hasMore: (places: readonly Place[]) => boolean) {
+  constructor(
+    extract: Extract, format: (places: readonly Place[]) => string, hasMore: (places: readonly Place[]) => boolean,
+    allocate: Allocate = Buffer.allocUnsafe
+  ) {
     const { start, events, looked, ends } = extract
     this.count = events.length
     this.offsets = new Uint32Array(events.length + 1)
     events.forEach(({ bytes }, i) => { this.offsets[i + 1] = this.offsets[i] + bytes.length + 1 })
-    this.bytes = Buffer.allocUnsafeSlow(Math.max(0, this.offsets[events.length] - 1)).fill(',')
+    this.bytes = events.length === 0 ? NOTHING : allocate(this.offsets[events.length] - 1).fill(',')
     events.forEach(({ bytes }, i) => bytes.copy(this.bytes, this.offsets[i]))
     this.#looked = looked
     this.#ends = ends
@@ -39,12 +44,6 @@ export class PartitionPage implements Page {
   cursorOf(index: number): string {
     return this.#format(this.#placesAfter(this.#ends[index]))
   }
-
-  enclose(count: number, head: string, tail: string): Buffer {
-    return Buffer.concat([Buffer.from(head), this.bytes.subarray(0, Math.max(0, this.offsets[count] - 1)), Buffer.from(tail)])
-  }
-
-  release(): void {}
 
   #placesAfter(looked: number): readonly Place[] {
     if (looked < this.#passed) {

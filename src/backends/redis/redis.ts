@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { EVENT_TYPES, WINDOW_MINUTES, type StoreHealth } from '../../../schemas/index.ts'
 import {
   LostCursorError, READY, RefusedError, StorageUnavailableError,
-  type Backend, type EventStore, type Filter, type Judgement, type Location, type Page, type PageLimits, type Readiness
+  type Allocate, type Backend, type EventStore, type Filter, type Judgement, type Location, type Page, type PageLimits, type Readiness
 } from '../backend.ts'
 import type { Batch } from '../batch.ts'
 import { AppendSignal } from '../core/log/append-signal.ts'
@@ -176,12 +176,12 @@ class RedisStore implements EventStore {
     return reason === undefined ? { cursor: after, recovered: true } : { cursor: this.#head, recovered: false, lost: { after, reason } }
   }
 
-  async read(after: string, filter: Filter, limits: PageLimits): Promise<Page> {
+  async read(after: string, filter: Filter, limits: PageLimits, allocate?: Allocate): Promise<Page> {
     const places = parseCursor(after, this.#meta.history, this.#partitions.length)
     if (places === undefined) throw new LostCursorError('other_history')
     await this.#keepFresh()
     const extract = await this.#reader.read(places, filter, limits)
-    return new PartitionPage(extract, this.#format, (end) => this.#partitions.some(({ head }, p) => end[p].position < head.position))
+    return new PartitionPage(extract, this.#format, (end) => this.#partitions.some(({ head }, p) => end[p].position < head.position), allocate)
   }
 
   async newest(filter: Filter, limits: PageLimits): Promise<Page> {

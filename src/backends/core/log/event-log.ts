@@ -3,9 +3,9 @@
  * oldest is emptied and used again when there is no room for a new one. An event's position is its number in the order
  * of arrival, from 0.
  */
-import type { Filter, PageLimits } from '../../backend.ts'
+import type { Allocate, Filter, PageLimits } from '../../backend.ts'
 import type { Batch } from '../../batch.ts'
-import { Extract } from './page.ts'
+import type { Extract } from './page.ts'
 import { PreparedFilter } from './prepared-filter.ts'
 import { Segment, isTaken } from './segment.ts'
 
@@ -23,6 +23,8 @@ const LARGEST_PIECE = 1 << 30
 
 /** Most events that one filtered read looks at. */
 const SCAN_LIMIT = 1 << 16
+
+const NOTHING = Buffer.alloc(0)
 
 /** Matches everything that is not hidden. */
 const NO_FILTER = new PreparedFilter({}, () => 0)
@@ -98,8 +100,8 @@ export class EventLog {
   }
 
   /** The events from a position on that match; the caller has made sure that it is retained. */
-  read(position: number, filter: Filter, limits: PageLimits): Extract {
-    const reader = new Reader(limits)
+  read(position: number, filter: Filter, limits: PageLimits, allocate: Allocate = Buffer.allocUnsafe): Extract {
+    const reader = new Reader(limits, allocate)
     const scanEnd = Math.min(this.#next, position + SCAN_LIMIT)
     const prepared = this.#prepare(filter)
     let next = position
@@ -190,12 +192,14 @@ interface Run {
 /** Collects events within limits and copies them out, neighbours in one piece. */
 class Reader {
   readonly #limits: PageLimits
+  readonly #allocate: Allocate
   readonly #runs: Run[] = []
   #count = 0
   #bytes = 0
 
-  constructor(limits: PageLimits) {
+  constructor(limits: PageLimits, allocate: Allocate) {
     this.#limits = limits
+    this.#allocate = allocate
   }
 
   /** Takes the events `from .. to - 1` of a segment, or as many of the first of them as the limits allow; returns how many. */
@@ -216,8 +220,9 @@ class Reader {
   }
 
   finish(next: number): Extract {
-    const extract = new Extract(this.#count, Math.max(0, this.#bytes - 1), next)
-    const { bytes, offsets, positions } = extract
+    const bytes = this.#count === 0 ? NOTHING : this.#allocate(this.#bytes - 1)
+    const offsets = new Uint32Array(this.#count + 1)
+    const positions = new Float64Array(this.#count)
     let count = 0
     let at = 0
     for (const { segment, from, to } of this.#runs) {
@@ -230,6 +235,6 @@ class Reader {
       at += segment.offsets[to] - start
     }
     offsets[count] = at
-    return extract
+    return { count, bytes, offsets, positions, next }
   }
 }
