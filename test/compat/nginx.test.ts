@@ -1,25 +1,15 @@
 /** The service behind a real nginx, as it comes and with the settings of docs/access.md. [CORS-3] */
-import { spawn, spawnSync } from 'node:child_process'
-import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
-import { connect, createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { freePort } from '../../cluster/redis-process.ts'
 import { createSender, subscribe } from '../../clients/client.js'
 import { createLogger } from '../../src/logger.ts'
 import { anEvent, LogLines, startServer } from '../harness.ts'
 import { LiveClient } from '../live/clients.ts'
+import { missing, startProgram } from './programs.ts'
 
-const skip = spawnSync('nginx', ['-v']).error === undefined ? false : 'there is no nginx'
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
+const skip = missing('nginx', '-v')
 
 /** Starts nginx in front of a port, all of it or what lies under a prefix; resolves with its own port when it listens. */
 async function startNginx(t: Test, upstream: number, headers: readonly string[], prefix = ''): Promise<number> {
@@ -41,22 +31,8 @@ async function startNginx(t: Test, upstream: number, headers: readonly string[],
         }
       }
     }`)
-  const nginx = spawn('nginx', ['-c', join(directory, 'nginx.conf'), '-p', directory, '-e', 'stderr'], { stdio: ['ignore', 'ignore', 'pipe'] })
-  let complaints = ''
-  nginx.stderr.on('data', (text) => { complaints += text })
-  const ended = once(nginx, 'close')
-  t.teardown(async () => {
-    nginx.kill('SIGTERM')
-    await ended
-  })
-  for (;;) {
-    if (nginx.exitCode !== null) throw new Error(complaints)
-    const isListening = await new Promise<boolean>((resolve) => {
-      const socket = connect({ port, host: '127.0.0.1' }, () => { socket.destroy(); resolve(true) }).on('error', () => resolve(false))
-    })
-    if (isListening) return port
-    await new Promise((resolve) => setTimeout(resolve, 20))
-  }
+  await startProgram(t, port, 'nginx', ['-c', join(directory, 'nginx.conf'), '-p', directory, '-e', 'stderr'])
+  return port
 }
 
 const SETUPS: readonly { name: string, headers: readonly string[] }[] = [
