@@ -8,7 +8,8 @@ import type { Summary } from '../../schemas/index.ts'
 import { RedisCluster } from '../../cluster/redis-cluster.ts'
 import { FAULTS } from './faults.ts'
 import { ServiceReplica } from './services.ts'
-import { Subscriber, httpSender, openBooks, produce, socketSender } from './traffic.ts'
+import { Subscriber } from './subscriber.ts'
+import { httpSender, openBooks, produce, socketSender } from './traffic.ts'
 
 /** Milliseconds in which subscribers must have caught up after the last event. */
 const CATCH_UP = 30_000

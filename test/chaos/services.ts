@@ -42,10 +42,16 @@ export class ServiceReplica {
     }
   }
 
-  async stop(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+  /** The process that runs now. */
+  get pid(): number {
+    return this.#process!.pid!
+  }
+
+  /** Ends it; returns the status that it ended with, null where it was killed or had ended before. */
+  async stop(signal: NodeJS.Signals = 'SIGKILL'): Promise<number | null> {
     const child = this.#process
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return null
     child.kill(signal)
-    await once(child, 'exit')
+    return (await once(child, 'exit'))[0] as number | null
   }
 }

@@ -1,9 +1,10 @@
-/** Traffic that keeps its books: producers that send until everything is acknowledged, and subscribers that resume. */
+/** Producers that keep books, and send until everything is acknowledged. */
 import { randomInt, randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
-import WebSocket from 'ws'
+import type WebSocket from 'ws'
 import { EVENT_TYPES, type Event, type Receipt, type ServerFrame } from '../../schemas/index.ts'
 import type { ServiceReplica } from './services.ts'
+import { openSocket } from './subscriber.ts'
 
 /** Milliseconds in which an answer must have come before the same is sent again. */
 const PATIENCE = 5_000
@@ -13,6 +14,8 @@ export interface Books {
   /** Valid events, each once however often it was sent. */
   sent: Set<string>
   users: Set<string>
+  /** Of those sent, the ones whose answer said that they are there. */
+  acknowledged: Set<string>
   accepted: number
   duplicates: number
   rejected: number
@@ -21,12 +24,15 @@ export interface Books {
 }
 
 export function openBooks(): Books {
-  return { sent: new Set(), users: new Set(), accepted: 0, duplicates: 0, rejected: 0, again: 0 }
+  return { sent: new Set(), users: new Set(), acknowledged: new Set(), accepted: 0, duplicates: 0, rejected: 0, again: 0 }
 }
 
+/** Draws the next batch; valid events in it are noted in the books. */
+export type Draw = (books: Books, sentBefore: Event[]) => Event[]
+
 /** A batch with new events, one in ten a duplicate of an earlier one, one in twenty bad. */
-function makeBatch(books: Books, sentBefore: Event[]): Event[] {
-  const batch = Array.from({ length: randomInt(1, 60) }, (): Event => ({
+export function makeBatch(books: Books, sentBefore: Event[], most = 59): Event[] {
+  const batch = Array.from({ length: randomInt(1, most + 1) }, (): Event => ({
     event_id: randomUUID(), user_id: `user ${randomInt(2000)}`, event_type: EVENT_TYPES[randomInt(EVENT_TYPES.length)], timestamp: new Date().toISOString()
   }))
   for (const event of batch) {
@@ -41,11 +47,14 @@ function makeBatch(books: Books, sentBefore: Event[]): Event[] {
   return mixed
 }
 
+/** Sends events over some transport. */
+export type Send = (events: readonly Event[]) => Promise<Receipt>
+
 /** Sends batches over one transport until told to end, each until all of it is acknowledged, by whichever replica answers. */
-export async function produce(send: (events: readonly Event[]) => Promise<Receipt>, books: Books, signal: AbortSignal, pause: number): Promise<void> {
+export async function produce(send: Send, books: Books, signal: AbortSignal, pause: number, draw: Draw = makeBatch): Promise<void> {
   const sentBefore: Event[] = []
   while (!signal.aborted) {
-    let batch = makeBatch(books, sentBefore)
+    let batch = draw(books, sentBefore)
     while (batch.length > 0) {
       const receipt = await send(batch).catch(() => undefined)
       if (receipt === undefined) {
@@ -56,6 +65,8 @@ export async function produce(send: (events: readonly Event[]) => Promise<Receip
       books.accepted += receipt.accepted
       books.duplicates += receipt.duplicates
       books.rejected += receipt.rejected
+      const refused = new Set(receipt.errors.map(({ index }) => index))
+      batch.forEach(({ event_id: id }, i) => { if (!refused.has(i)) books.acknowledged.add(id) })
       const later = new Set(receipt.errors.filter(({ code }) => code.startsWith('storage')).map(({ index }) => index))
       batch = batch.filter((_, i) => later.has(i))
       books.again += batch.length
@@ -66,7 +77,7 @@ export async function produce(send: (events: readonly Event[]) => Promise<Receip
 }
 
 /** Sends over HTTP, to one replica after the other. */
-export function httpSender(replicas: readonly ServiceReplica[]): (events: readonly Event[]) => Promise<Receipt> {
+export function httpSender(replicas: readonly ServiceReplica[]): Send {
   let turn = randomInt(replicas.length)
   return async (events) => {
     const { origin } = replicas[turn++ % replicas.length]
@@ -80,7 +91,7 @@ export function httpSender(replicas: readonly ServiceReplica[]): (events: readon
 }
 
 /** Sends over a WebSocket that is opened anew, at another replica, whenever it fails. */
-export function socketSender(replicas: readonly ServiceReplica[], signal: AbortSignal): (events: readonly Event[]) => Promise<Receipt> {
+export function socketSender(replicas: readonly ServiceReplica[], signal: AbortSignal): Send {
   let turn = randomInt(replicas.length)
   let socket: WebSocket | undefined
   signal.addEventListener('abort', () => socket?.terminate())
@@ -106,65 +117,5 @@ export function socketSender(replicas: readonly ServiceReplica[], signal: AbortS
       })
       open.send(JSON.stringify({ type: 'publish', events }))
     })
-  }
-}
-
-/** @param onFrame told of each frame; given at once, since the first ones may come with the very packet that opens the connection */
-async function openSocket({ port }: ServiceReplica, query: string, onFrame?: (frame: ServerFrame) => void): Promise<WebSocket> {
-  const socket = new WebSocket(`ws://127.0.0.1:${port}/ws/events${query}`, { handshakeTimeout: PATIENCE })
-  if (onFrame !== undefined) socket.on('message', (data) => onFrame(JSON.parse(String(data)) as ServerFrame))
-  await new Promise<void>((resolve, reject) => {
-    socket.once('open', resolve)
-    socket.once('error', reject)
-  })
-  socket.on('error', () => {})
-  return socket
-}
-
-/** A subscriber to everything from the beginning on, which resumes at whichever replica answers. */
-export class Subscriber {
-  readonly seen = new Set<string>()
-  twice = 0
-  gaps = 0
-  resumes = 0
-  readonly #replicas: readonly ServiceReplica[]
-  readonly #signal: AbortSignal
-  readonly done: Promise<void>
-  #cursor = 'earliest'
-
-  constructor(replicas: readonly ServiceReplica[], signal: AbortSignal) {
-    this.#replicas = replicas
-    this.#signal = signal
-    this.done = this.#follow()
-  }
-
-  async #follow(): Promise<void> {
-    for (let turn = randomInt(this.#replicas.length); !this.#signal.aborted; turn++) {
-      try {
-        const socket = await openSocket(this.#replicas[turn % this.#replicas.length], `?after=${this.#cursor}`, (frame) => this.#take(frame))
-        this.resumes++
-        await this.#closed(socket)
-      } catch {
-        await delay(50)
-      }
-    }
-  }
-
-  async #closed(socket: WebSocket): Promise<void> {
-    const end = (): void => socket.terminate()
-    this.#signal.addEventListener('abort', end)
-    await new Promise<void>((resolve) => { socket.once('close', () => resolve()) })
-    this.#signal.removeEventListener('abort', end)
-  }
-
-  #take(frame: ServerFrame): void {
-    if (frame.type === 'gap') this.gaps++
-    if (frame.type !== 'events' && frame.type !== 'gap') return
-    this.#cursor = frame.cursor
-    if (frame.type === 'gap') return
-    for (const { event_id: id } of frame.events) {
-      if (this.seen.has(id)) this.twice++
-      this.seen.add(id)
-    }
   }
 }

@@ -33,6 +33,8 @@ struct control {
   int64_t failing_truncates;
   int64_t sync_microseconds; /* how long a sync takes, so that nobody's haste goes unnoticed */
   int64_t steps_to_live;     /* the process dies after so many steps; 0: it does not */
+  int64_t failing_reads;     /* of the database only, so that a lock can be taken */
+  int64_t error;             /* the one that calls fail with; 0: any */
 };
 
 enum type { OPEN = 1, WRITE, TRUNCATE, SYNC, UNLINK, RENAME, MAKE_FOLDER };
@@ -50,6 +52,7 @@ struct record {
 
 #define MAX_FILES 65536
 static uint64_t handles[MAX_FILES]; /* by descriptor */
+static char is_database[MAX_FILES];
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct control *control;
@@ -64,6 +67,7 @@ static int (*real_open)(const char *, int, ...);
 static ssize_t (*real_write)(int, const void *, size_t);
 static ssize_t (*real_writev)(int, const struct iovec *, int);
 static ssize_t (*real_pwrite)(int, const void *, size_t, off_t);
+static ssize_t (*real_pread)(int, void *, size_t, off_t);
 static ssize_t (*real_pwritev)(int, const struct iovec *, int, off_t);
 static int (*real_ftruncate)(int, off_t);
 static int (*real_fsync)(int);
@@ -88,6 +92,7 @@ static void prepare(void) {
   real_write = dlsym(RTLD_NEXT, "write");
   real_writev = dlsym(RTLD_NEXT, "writev");
   real_pwrite = dlsym(RTLD_NEXT, "pwrite64");
+  real_pread = dlsym(RTLD_NEXT, "pread64");
   real_pwritev = dlsym(RTLD_NEXT, "pwritev64");
   real_ftruncate = dlsym(RTLD_NEXT, "ftruncate64");
   real_fsync = dlsym(RTLD_NEXT, "fsync");
@@ -144,7 +149,7 @@ static uint64_t draw(void) {
 static int fault(int64_t millionths) {
   static const int errors[] = { EIO, ENOSPC, EDQUOT };
   if (millionths == 0 || (int64_t) (draw() % 1000000) >= millionths) return 0;
-  return errors[draw() % 3];
+  return control->error != 0 ? (int) control->error : errors[draw() % 3];
 }
 
 static void note(struct record record, const void *payload) {
@@ -177,6 +182,7 @@ static int open_file(const char *path, int flags, mode_t mode) {
   if (file >= 0) {
     uint64_t handle = next_handle++;
     set_handle(file, handle);
+    if (file < MAX_FILES) is_database[file] = strcmp(strrchr(path, '/'), "/events.db") == 0;
     note((struct record) { .type = OPEN, .flags = created ? CREATED : 0, .handle = handle, .length = strlen(path) }, path);
     if (flags & O_TRUNC) note((struct record) { .type = TRUNCATE, .handle = handle }, NULL);
   }
@@ -229,6 +235,22 @@ static ssize_t write_file(int file, const void *data, size_t length, off_t offse
 ssize_t write(int file, const void *data, size_t length) { return write_file(file, data, length, -1); }
 ssize_t pwrite(int file, const void *data, size_t length, off_t offset) { return write_file(file, data, length, offset); }
 ssize_t pwrite64(int file, const void *data, size_t length, off64_t offset) { return write_file(file, data, length, offset); }
+
+static ssize_t read_file(int file, void *data, size_t length, off_t offset) {
+  prepare();
+  int error = 0;
+  if (handle_of(file) != 0 && is_database[file]) {
+    pthread_mutex_lock(&mutex);
+    error = fault(control->failing_reads);
+    pthread_mutex_unlock(&mutex);
+  }
+  if (error == 0) return real_pread(file, data, length, offset);
+  errno = error;
+  return -1;
+}
+
+ssize_t pread(int file, void *data, size_t length, off_t offset) { return read_file(file, data, length, offset); }
+ssize_t pread64(int file, void *data, size_t length, off64_t offset) { return read_file(file, data, length, offset); }
 
 static ssize_t write_parts(int file, const struct iovec *parts, int count, off_t offset) {
   ssize_t sum = 0;

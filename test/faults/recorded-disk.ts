@@ -16,6 +16,10 @@ export interface DiskFaults {
   syncs?: number
   writes?: number
   truncates?: number
+  /** Reads of the database. */
+  reads?: number
+  /** The only error that they fail with. */
+  error?: number
 }
 
 /** A folder, the log of what happens in it, and a model that follows the log. */
@@ -46,7 +50,7 @@ export class RecordedDisk {
     this.#control = openSync(control, 'w')
     this.env = { LD_PRELOAD: library, DISK_FOLDER: this.root, DISK_LOG: this.log, DISK_CONTROL: control }
     this.model = makeModel(this.root)
-    this.#set(1, 0, 0, 0, SYNC_MICROSECONDS, 0)
+    this.#set(1, 0, 0, 0, SYNC_MICROSECONDS, 0, 0, 0)
   }
 
   /** Sets what chance is drawn from in the processes started from now on. */
@@ -55,7 +59,8 @@ export class RecordedDisk {
   }
 
   /** From now on calls fail so often; those that are not named do not. */
-  setFaults({ syncs = 0, writes = 0, truncates = 0 }: DiskFaults): void {
+  setFaults({ syncs = 0, writes = 0, truncates = 0, reads = 0, error = 0 }: DiskFaults): void {
+    this.#set(6, Math.round(reads * 1e6), error)
     this.#set(1, ...[syncs, writes, truncates].map((share) => Math.round(share * 1e6)))
   }
 

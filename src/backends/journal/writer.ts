@@ -25,11 +25,15 @@ const REMINDER_INTERVAL = 60_000
 /** Milliseconds between two looks at whether the file is still in its place. */
 const WATCH_INTERVAL = 1_000
 
-/** Serves a journal over a port until it is told to close. */
-export function serveJournal(port: MessagePort, options: WriterOptions, commit?: Commit): void {
+/**
+ * Serves a journal over a port until it is told to close.
+ * @param commit ends transactions in the place of SQLite's own COMMIT
+ * @param now milliseconds that only grow, by which reminders are due
+ */
+export function serveJournal(port: MessagePort, options: WriterOptions, commit?: Commit, now = () => performance.now()): void {
   let writer: Writer
   try {
-    writer = new Writer(port, options, commit)
+    writer = new Writer(port, options, commit, now)
   } catch (error) {
     port.postMessage({ type: 'refused', message: refusal(error, options.directory) } satisfies Answer)
     return
@@ -40,6 +44,7 @@ export function serveJournal(port: MessagePort, options: WriterOptions, commit?:
 class Writer {
   readonly #port: MessagePort
   readonly #options: WriterOptions
+  readonly #now: () => number
   readonly #lock: FolderLock
   readonly #file: JournalFile
   #slices: Iterator<Slice> | undefined
@@ -51,10 +56,11 @@ class Writer {
   #failed = false
   #retry: NodeJS.Timeout | undefined
 
-  constructor(port: MessagePort, options: WriterOptions, commit: Commit | undefined) {
+  constructor(port: MessagePort, options: WriterOptions, commit: Commit | undefined, now: () => number) {
     const { directory, sync } = options
     this.#port = port
     this.#options = options
+    this.#now = now
     makeFolder(directory)
     this.#lock = new FolderLock(join(directory, LOCK_FILE), directory)
     try {
@@ -157,7 +163,7 @@ class Writer {
 
   #fail(error: unknown): void {
     this.#failed = true
-    this.#remindedAt = performance.now()
+    this.#remindedAt = this.#now()
     try {
       this.#file.failed()
     } catch {
@@ -173,8 +179,9 @@ class Writer {
       this.#failed = false
       this.#tell({ type: 'recovered' })
     } catch (error) {
-      if (performance.now() - this.#remindedAt >= REMINDER_INTERVAL) {
-        this.#remindedAt = performance.now()
+      const now = this.#now()
+      if (now - this.#remindedAt >= REMINDER_INTERVAL) {
+        this.#remindedAt = now
         this.#tell({ type: 'warning', detail: `the journal still cannot be written: ${describeError(error)}` })
       }
       this.#retry = setTimeout(() => this.#recover(), RETRY_INTERVAL)
