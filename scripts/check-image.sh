@@ -139,5 +139,6 @@ stop_service
 start_service --env STORE=journal
 check 'the event is still there after a restart' [ "$(signups)" = 1 ]
 stop_service
+check 'what is intact of it can be copied' in_container npm run --silent salvage -- /data /tmp/saved
 
 printf '\nThe image is sound.\n'
