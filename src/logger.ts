@@ -22,10 +22,14 @@ const WRITE_BYTES = 4 * 1024
 /** Milliseconds after which lines are written that are fewer. */
 const WRITE_INTERVAL = 100
 
-/** Standard output: the terminal if it is one, else written behind the back of the event loop and flushed at exit. */
+/** Standard output: the terminal if it is one, else as below. */
 export function standardOutput(): LogTarget {
-  if (process.stdout.isTTY) return process.stdout
-  return destination({ dest: 1, sync: false, minLength: WRITE_BYTES, periodicFlush: WRITE_INTERVAL, maxLength: WAITING_MAX_BYTES })
+  return process.stdout.isTTY ? process.stdout : toDescriptor(1)
+}
+
+/** Writes lines to an open file or pipe behind the back of the event loop, and the rest of them at exit. It emits `drop` with a line that is dropped. */
+export function toDescriptor(descriptor: number) {
+  return destination({ dest: descriptor, sync: false, minLength: WRITE_BYTES, periodicFlush: WRITE_INTERVAL, maxLength: WAITING_MAX_BYTES })
 }
 
 /** Makes the logger of the process. */

@@ -10,7 +10,7 @@ import { ProblemError } from '../errors.ts'
 import { overloaded, tooLarge, type Collecting, type Done } from './arriving-body.ts'
 
 /** Most bodies that are decompressed at a time: as many as there are threads for it by default. */
-export const MAX_DECOMPRESSING = 4
+const MAX_DECOMPRESSING = 4
 
 /** Bytes that come out at a time. */
 const CHUNK_BYTES = 64 * 1024
@@ -52,6 +52,11 @@ export function unknownEncoding(): ProblemError {
 export class Decompression {
   readonly #waiting: (() => void)[] = []
   #running = 0
+
+  /** Bodies that wait for their turn. */
+  get waiting(): number {
+    return this.#waiting.length
+  }
 
   /** Decompresses a body that has arrived, in its turn. What comes out takes the place of the body in its share of the quota. */
   decompress(encoding: string, body: Buffer, collecting: Collecting, done: Done): void {

@@ -22,13 +22,13 @@ export interface LingerTimes {
   silence: number
 }
 
-const LINGER_TIMES: LingerTimes = { total: 30_000, silence: 5_000 }
+export const LINGER_TIMES: LingerTimes = { total: 30_000, silence: 5_000 }
 
 /** Most connections that are closing at a time; the oldest ends for a new one. */
 export const LINGERING_MAX = 1_000
 
 /** Bytes of chunk sizes and the like around a body that is as large as one may be. */
-const FRAMING_BYTES = 64 * 1024
+export const FRAMING_BYTES = 64 * 1024
 
 /** Connections of which one half is closed. */
 export class LingeringConnections {

@@ -12,25 +12,40 @@ declare module 'fastify' {
   }
 }
 
-export default fp(async (app) => {
-  const waiting: (() => void)[] = []
-  let isTaken = false
+/** Gives away turns, one after the other. */
+export class LongTurns {
+  readonly #inNextTurn: (callback: () => void) => void
+  readonly #waiting: (() => void)[] = []
+  #isTaken = false
 
-  const next = () => {
-    const resolve = waiting.shift()
-    isTaken = resolve !== undefined
-    if (resolve === undefined) return
-    resolve()
-    setImmediate(next)
+  /** @param inNextTurn calls back in the next turn of the event loop; a test counts them itself */
+  constructor(inNextTurn: (callback: () => void) => void = setImmediate) {
+    this.#inNextTurn = inNextTurn
   }
 
-  app.decorate('awaitLongTurn', async (_request: FastifyRequest, reply: FastifyReply) => {
-    if (isTaken) {
-      await new Promise<void>((resolve) => waiting.push(resolve))
-      return reply.raw.destroyed ? reply.hijack() : undefined // who has gone needs no answer
+  /** Resolves in a turn that nobody else is given: at once if this one is free, else in the order of the calls. */
+  async take(): Promise<void> {
+    if (this.#isTaken) {
+      await new Promise<void>((resolve) => this.#waiting.push(resolve))
+      return
     }
-    isTaken = true
-    setImmediate(next)
-    return undefined
+    this.#isTaken = true
+    this.#inNextTurn(this.#next)
+  }
+
+  readonly #next = (): void => {
+    const resolve = this.#waiting.shift()
+    this.#isTaken = resolve !== undefined
+    if (resolve === undefined) return
+    resolve()
+    this.#inNextTurn(this.#next)
+  }
+}
+
+export default fp(async (app) => {
+  const turns = new LongTurns()
+  app.decorate('awaitLongTurn', async (_request: FastifyRequest, reply: FastifyReply) => {
+    await turns.take()
+    return reply.raw.destroyed ? reply.hijack() : undefined // who has gone needs no answer
   })
 }, { name: 'long-turns' })

@@ -30,7 +30,7 @@ const WINDOW = 1000
 const MAX_CLIENTS = 100_000
 
 /** Counts the clients of one window, by a clock that nobody sets. */
-class WindowCounts implements FastifyRateLimitStore {
+export class WindowCounts implements FastifyRateLimitStore {
   readonly #now: () => number
   readonly #counts = new Map<string, number>()
   #end = -Infinity
