@@ -3,6 +3,7 @@
  * that comes is read and dropped for a while, then the rest. Closed at once, the peer's system would throw the answer
  * away unread, and the peer would see a broken connection instead. [ING-5]
  */
+import type { ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
 import fp from 'fastify-plugin'
 import { latestAnswer, type Connection } from './connection.ts'
@@ -77,6 +78,14 @@ export class LingeringConnections {
     })
     connection.end()
     connection.resume()
+  }
+
+  /**
+   * Closes a connection in stages once its handshake is answered, which only a refusal is: nobody reads from it any more.
+   * The answer is the one that Node has assigned to the connection; for an upgrade nothing public tells it.
+   */
+  addRefused(connection: Socket & { _httpMessage?: ServerResponse | null }): void {
+    connection._httpMessage?.once('finish', () => this.add(connection))
   }
 
   /** Ends all of them at once. */

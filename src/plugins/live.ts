@@ -79,6 +79,13 @@ export default fp<{ clock?: Clock, liveTimes?: Partial<LiveTimes> }>(async (app,
     else done(new ProblemError('bad_request', 'this address does not speak WebSocket; `/ws/events` does'))
   })
 
+  // A handshake that is answered is refused. The library would cut its connection off at once, with the answer still on its way; it
+  // is closed in stages instead (plugins/lingering-close). [ING-5]
+  app.addHook('onSend', (request, _reply, payload, done) => {
+    request.ws = false
+    done(null, payload)
+  })
+
   const ticking = setInterval(() => live.tick(), TICK).unref()
 
   app.addHook('preClose', async () => {

@@ -60,7 +60,10 @@ export default fp(async (app) => {
       if (rest !== undefined) connection.unshift(rest)
       const answer = latestAnswer(connection)
       if (answer !== undefined && !answer.closed) connection.on('error', () => {}) // `close` follows, and nobody is upgraded
-      whenAnswered(connection, () => { for (const listener of upgrade) listener.call(server, request, socket, head) })
+      whenAnswered(connection, () => {
+        for (const listener of upgrade) listener.call(server, request, socket, head)
+        app.lingering.addRefused(connection)
+      })
     })
   })
 }, { name: 'pipelining', dependencies: ['settings'] })
