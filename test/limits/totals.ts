@@ -220,7 +220,7 @@ export const TOTAL_CASES: Readonly<Record<string, Case>> = {
     } as unknown as AppenderOptions)
     const batchOf = (bytes: number) => Object.assign(new Batch(), { count: 1, end: Uint32Array.of(bytes) })
     const within = [batchOf(bound.number - 1), batchOf(1)]
-    for (const batch of within) void appender.append(batch)
+    for (const batch of within) appender.append(batch).catch(t.error)
     t.same(within.map(({ verdicts }) => verdicts[0]), [Verdict.Pending, Verdict.Pending], 'at the bound they are on their way')
     const beyond = batchOf(1)
     await appender.append(beyond)
