@@ -9,7 +9,7 @@ import { noChromium, openChromium } from '../compat/chromium.ts'
 import { startServer } from '../harness.ts'
 import { block } from './document.ts'
 
-t.setTimeout(120_000) // a browser on a busy machine is slow
+t.setTimeout(290_000) // a browser on a busy machine is slow
 
 const KEY = 'public-1'
 
@@ -44,7 +44,7 @@ async function answered(app: FastifyInstance, answers: Answers, count: number): 
 }
 
 const browser = noChromium === false ? await openChromium(t) : undefined
-const options = { skip: noChromium }
+const options = { skip: noChromium, timeout: 140_000 }
 
 t.test('the page of clients/javascript.md sends what its visitors do', options, async (t) => {
   let content = ''
