@@ -67,6 +67,7 @@ export const overServerSentEvents: Transport = async ({ port }, cursor, take) =>
   }
   response.on('error', () => {})
   const lines = createInterface({ input: response })
+  lines.on('error', () => {}) // the connection was cut, as by a kill
   let fields: Record<string, string> = {}
   lines.on('line', (line) => {
     if (line !== '') {

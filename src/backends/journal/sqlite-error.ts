@@ -1,7 +1,10 @@
 /** What an error of SQLite means to a journal (https://sqlite.org/rescode.html). */
 
 import { rmSync, writeFileSync } from 'node:fs'
+import { constants } from 'node:os'
 import { join } from 'node:path'
+
+const { ENOSPC, EDQUOT } = constants.errno
 
 /** Bytes of a write that finds out whether there is room. */
 const PROBE_BYTES = 64 << 10
@@ -43,7 +46,8 @@ function hasRoom(folder: string): boolean {
     writeFileSync(file, Buffer.alloc(PROBE_BYTES, 1))
     return true
   } catch (error) {
-    return !['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '')
+    // By its number: Node has no name for EDQUOT.
+    return ![ENOSPC, EDQUOT].includes(-((error as NodeJS.ErrnoException).errno ?? 0))
   } finally {
     rmSync(file, { force: true })
   }
