@@ -1,7 +1,7 @@
 import neostandard from 'neostandard'
 
 export default [
-  ...neostandard({ ts: true, ignores: ['node_modules/', '.tap/', 'coverage/', 'data/', 'openapi/*.d.ts'] }),
+  ...neostandard({ ts: true, ignores: ['node_modules/', '.tap/', 'coverage/', 'data/', 'openapi/*.d.ts', 'clients/typescript/dist/'] }),
   {
     rules: {
       camelcase: 'off', // the contracts' fields are in snake case

@@ -598,6 +598,81 @@ export interface components {
             errors: components["schemas"]["EventError"][];
         };
         /**
+         * UnavailableProblem
+         * @description Problem details of a request that may be sent again, together with its receipt where the events were looked at.
+         * @example {
+         *       "type": "/problems/all_unavailable",
+         *       "title": "No event could be taken now",
+         *       "status": 503,
+         *       "code": "all_unavailable",
+         *       "detail": "see `errors`; send the same request again",
+         *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05",
+         *       "accepted": 0,
+         *       "duplicates": 0,
+         *       "rejected": 0,
+         *       "unavailable": 1,
+         *       "late": 0,
+         *       "cursor": "14e2db07cf42.1t",
+         *       "errors": [
+         *         {
+         *           "index": 0,
+         *           "event_id": "019ab10e-4250-7aa4-b3f1-7c6d5e4f3a03",
+         *           "code": "user_capacity",
+         *           "pointer": "",
+         *           "detail": "no more users can be known just now; send the event again later, with the same id"
+         *         }
+         *       ]
+         *     }
+         */
+        UnavailableProblem: {
+            /**
+             * Format: uri-reference
+             * @description `/problems/<code>`; it can be opened.
+             */
+            type: string;
+            /** @description The kind of problem, the same for every one of its code. */
+            title: string;
+            /**
+             * Format: int64
+             * @description The HTTP status.
+             */
+            status: number;
+            code: components["schemas"]["ProblemCode"];
+            /** @description What was wrong with this request, for people. */
+            detail: string;
+            /** @description The id of this request, also in `x-request-id` and in the log. */
+            request_id: string;
+            /**
+             * Format: int64
+             * @description Events taken and counted now.
+             */
+            accepted?: number;
+            /**
+             * Format: int64
+             * @description Events whose id was known already; a success that changed nothing.
+             */
+            duplicates?: number;
+            /**
+             * Format: int64
+             * @description Events that break the contract; do not send them again unchanged.
+             */
+            rejected?: number;
+            /**
+             * Format: int64
+             * @description Events that could not be taken now; send them again with the same id.
+             */
+            unavailable?: number;
+            /**
+             * Format: int64
+             * @description Of the accepted ones, those too old for any window to count.
+             */
+            late?: number;
+            /** @description An opaque place in the order of arrival. It names the history it belongs to and a position in it. */
+            cursor?: string;
+            /** @description One entry for each rejected or unavailable event, by index. */
+            errors?: components["schemas"]["EventError"][];
+        };
+        /**
          * ProblemKind
          * @description What a code means, for whoever opens the `type` of a problem.
          * @example {
@@ -1571,7 +1646,7 @@ export interface operations {
             };
             431: components["responses"]["HeadersTooLarge"];
             500: components["responses"]["InternalError"];
-            /** @description No event could be taken now; send the same request again. */
+            /** @description Nothing could be taken now; send the same request again. */
             503: {
                 headers: {
                     "x-request-id": components["headers"]["RequestId"];
@@ -1604,7 +1679,7 @@ export interface operations {
                      *       ]
                      *     }
                      */
-                    "application/problem+json": components["schemas"]["ReceiptProblem"];
+                    "application/problem+json": components["schemas"]["UnavailableProblem"];
                 };
             };
         };

@@ -11,7 +11,7 @@ import type {
   UnwatchedFrame, UnwatchFrame, WatchFrame, WatchingFrame, WelcomeFrame
 } from './live.ts'
 import type { EventPage } from './page.ts'
-import type { Problem, ProblemKind, ProblemList, ReceiptProblem } from './problem.ts'
+import type { Problem, ProblemKind, ProblemList, ReceiptProblem, UnavailableProblem } from './problem.ts'
 import type { EventError, Receipt } from './receipt.ts'
 import type { Rejection, RejectionList } from './rejection.ts'
 
@@ -62,13 +62,10 @@ const receipt: Receipt = { accepted: 4, duplicates: 0, rejected: 0, unavailable:
 export const MIXED_RECEIPT: Receipt = { accepted: 2, duplicates: 1, rejected: 1, unavailable: 0, late: 0, cursor, errors: [eventError] }
 
 /** A receipt of which nothing could be taken. */
-export const UNAVAILABLE_RECEIPT: Receipt = {
+const unavailableReceipt: Receipt = {
+  ...receipt,
   accepted: 0,
-  duplicates: 0,
-  rejected: 0,
   unavailable: 1,
-  late: 0,
-  cursor,
   errors: [{
     index: 0,
     event_id: EXAMPLE_IDS[2],
@@ -131,6 +128,7 @@ interface Examples {
   Receipt: Receipt
   Problem: Problem
   ReceiptProblem: ReceiptProblem
+  UnavailableProblem: UnavailableProblem
   ProblemKind: ProblemKind
   ProblemList: ProblemList
   Summary: Summary
@@ -184,6 +182,15 @@ export const EXAMPLES: Readonly<Examples> = {
     detail: 'see `errors`; do not send these events again unchanged',
     request_id: requestId,
     ...nothingTaken
+  },
+  UnavailableProblem: {
+    type: '/problems/all_unavailable',
+    title: 'No event could be taken now',
+    status: 503,
+    code: 'all_unavailable',
+    detail: 'see `errors`; send the same request again',
+    request_id: requestId,
+    ...unavailableReceipt
   },
   ProblemKind: { code: 'cursor_lost', title: 'The events after this cursor are gone', status: 410, retry: false },
   ProblemList: { problems: [{ code: 'cursor_lost', title: 'The events after this cursor are gone', status: 410, retry: false }] },

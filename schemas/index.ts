@@ -4,7 +4,7 @@ import { Event, EventBatch } from './event.ts'
 import { Health, Liveness, StoreClock, StoreHealth } from './health.ts'
 import { CLIENT_FRAMES, ClientFrame, SERVER_FRAMES, ServerFrame } from './live.ts'
 import { EventPage } from './page.ts'
-import { Problem, ProblemKind, ProblemList, ReceiptProblem } from './problem.ts'
+import { Problem, ProblemKind, ProblemList, ReceiptProblem, UnavailableProblem } from './problem.ts'
 import { EventError, Receipt } from './receipt.ts'
 import { Rejection, RejectionList } from './rejection.ts'
 
@@ -20,8 +20,8 @@ export * from './rejection.ts'
 
 /** The schemas that HTTP answers and requests refer to by `$id`, in the order in which they refer to each other. */
 export const HTTP_SCHEMAS = [
-  Event, EventBatch, EventError, Receipt, Problem, ReceiptProblem, ProblemKind, ProblemList, Summary, UserCount, UserCounts, TimeSeries, EventPage,
-  Rejection, RejectionList, StoreClock, StoreHealth, Health, Liveness
+  Event, EventBatch, EventError, Receipt, Problem, ReceiptProblem, UnavailableProblem, ProblemKind, ProblemList, Summary, UserCount, UserCounts, TimeSeries,
+  EventPage, Rejection, RejectionList, StoreClock, StoreHealth, Health, Liveness
 ] as const
 
 /** The schemas of the live frames. */

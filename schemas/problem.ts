@@ -26,6 +26,17 @@ export const ReceiptProblem = Type.Object(
 
 export type ReceiptProblem = Static<typeof ReceiptProblem>
 
+export const UnavailableProblem = Type.Object(
+  { ...problemFields, ...Type.Partial(Type.Object(receiptFields)).properties },
+  {
+    $id: 'UnavailableProblem',
+    title: 'UnavailableProblem',
+    description: 'Problem details of a request that may be sent again, together with its receipt where the events were looked at.'
+  }
+)
+
+export type UnavailableProblem = Static<typeof UnavailableProblem>
+
 export const ProblemKind = Type.Object(
   {
     code: problemFields.code,

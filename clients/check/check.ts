@@ -5,13 +5,15 @@
  */
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { parseArgs, promisify } from 'node:util'
 import { EXAMPLES, MIXED_RECEIPT } from '../../schemas/examples.ts'
+import { codeOf } from './pages.ts'
+import { startRehearsal } from './rehearsal.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
 const DOCUMENT = join(ROOT, 'openapi', 'openapi.json')
@@ -29,6 +31,8 @@ interface Generator {
   generate: readonly string[][]
   compile: readonly string[][]
   drive: readonly string[]
+  /** The page that shows this generator's client, the file that calls its code, where that goes, and what runs it. */
+  page?: { name: string, caller: string, file: string, drive: readonly string[] }
 }
 
 const bin = (name: string) => join(ROOT, 'node_modules', '.bin', name)
@@ -51,9 +55,11 @@ function typescript(name: string, generate: string[][], more: Partial<Generator>
   }
 }
 
+const JAVA_SOURCES = 'client/src/main/java'
+const runJava = ['java', '-cp', 'client/target/classes:client/target/dependency/*']
+
 /** A client in Java with one of the libraries that openapi-generator knows. */
-function java(library: string): Generator {
-  const sources = 'client/src/main/java'
+function java(library: string, more: Partial<Generator> = {}): Generator {
   return {
     name: `openapi-generator-java-${library}`,
     needs: ['java', 'javac', 'mvn'],
@@ -62,10 +68,11 @@ function java(library: string): Generator {
     generate: [
       ['java', '-jar', OPENAPI_GENERATOR, 'generate', '-i', DOCUMENT, '-g', 'java', '--library', library, '-o', 'client',
         '--additional-properties=disallowAdditionalPropertiesIfNotPresent=false'],
-      ['mv', 'Driver.java', 'Connection.java', sources]
+      ['mv', 'Driver.java', 'Connection.java', JAVA_SOURCES]
     ],
     compile: [['mvn', '-q', '-f', 'client', '-Dmaven.test.skip', 'compile', 'dependency:copy-dependencies', '-DincludeScope=runtime']],
-    drive: ['java', '-cp', 'client/target/classes:client/target/dependency/*', 'Driver']
+    drive: [...runJava, 'Driver'],
+    ...more
   }
 }
 
@@ -79,7 +86,8 @@ const GENERATORS: readonly Generator[] = [
     install: [['python3', '-m', 'venv', 'venv'], ['venv/bin/pip', '-q', 'install', 'openapi-python-client==0.29.1']],
     generate: [['venv/bin/openapi-python-client', 'generate', '--path', DOCUMENT, '--meta', 'none', '--overwrite', '--output-path', 'client']],
     compile: [['venv/bin/python', '-m', 'compileall', '-q', 'client']],
-    drive: ['venv/bin/python', 'driver.py']
+    drive: ['venv/bin/python', 'driver.py'],
+    page: { name: 'python.md', caller: 'python/page.py', file: 'page.py', drive: ['venv/bin/python', 'page.py'] }
   },
   {
     name: 'oapi-codegen',
@@ -88,7 +96,8 @@ const GENERATORS: readonly Generator[] = [
     install: [['go', 'mod', 'init', 'check']],
     generate: [['go', 'run', 'github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen@v2.8.2', '-generate', 'types,client', '-package', 'events', '-o', 'client/client.go', DOCUMENT]],
     compile: [['go', 'mod', 'tidy'], ['go', 'build', '-o', 'driver', '.']],
-    drive: ['./driver']
+    drive: ['./driver'],
+    page: { name: 'go.md', caller: 'go/page.go', file: 'page/main.go', drive: ['go', 'run', './page'] }
   },
   typescript('typescript-fetch', [['java', '-jar', OPENAPI_GENERATOR, 'generate', '-i', DOCUMENT, '-g', 'typescript-fetch', '-o', 'client']],
     { needs: ['java', 'mvn'], install: [FETCH_JAR] }),
@@ -116,7 +125,7 @@ const GENERATORS: readonly Generator[] = [
     drive: ['./driver']
   },
   java('native'),
-  java('okhttp-gson')
+  java('okhttp-gson', { page: { name: 'java.md', caller: 'java/Page.java', file: `${JAVA_SOURCES}/Page.java`, drive: [...runJava, 'Page'] } })
 ]
 
 const run = promisify(execFile)
@@ -124,6 +133,26 @@ const run = promisify(execFile)
 /** Runs commands one after the other. */
 async function runAll(commands: readonly (readonly string[])[], cwd: string, env?: NodeJS.ProcessEnv): Promise<void> {
   for (const [program, ...args] of commands) await run(program, args, { cwd, timeout: LIMIT, maxBuffer: 64 << 20, env: { ...process.env, ...env } })
+}
+
+/** Puts the code of a page into the file that calls it. */
+async function placePage({ name, caller, file }: NonNullable<Generator['page']>, folder: string): Promise<void> {
+  const [text, code] = await Promise.all([readFile(join(HERE, caller), 'utf8'), codeOf(name)])
+  const path = join(folder, file)
+  await mkdir(dirname(path), { recursive: true })
+  await writeFile(path, text.replace(/^.*THE PAGE$/m, () => code))
+}
+
+/** Runs the code of a page against a service that refuses it for a while. */
+async function drivePage({ drive }: NonNullable<Generator['page']>, folder: string): Promise<void> {
+  const rehearsal = await startRehearsal()
+  try {
+    await runAll([drive], folder, { REHEARSAL_URL: rehearsal.url })
+    const faults = rehearsal.faults()
+    if (faults.length > 0) throw new Error(faults.join('; '))
+  } finally {
+    rehearsal.close()
+  }
 }
 
 async function isThere(program: string): Promise<boolean> {
@@ -173,10 +202,13 @@ async function check(generator: Generator): Promise<string> {
     await runAll(generator.install ?? [], folder)
     step = 'generate'
     await runAll(generator.generate, folder)
+    if (generator.page !== undefined) await placePage(generator.page, folder)
     step = 'compile'
     await runAll(generator.compile, folder)
     step = 'drive'
     await runAll([generator.drive], folder, { BASE_URL: service.url, STUB_URL: stub.url })
+    step = 'do what the page says'
+    if (generator.page !== undefined) await drivePage(generator.page, folder)
     return 'ok'
   } catch (error) {
     const { message, stdout = '', stderr = '' } = error as Error & { stdout?: string, stderr?: string }

@@ -5,7 +5,7 @@
 import swagger, { type FastifyDynamicSwaggerOptions, type SwaggerTransform, type SwaggerTransformObject } from '@fastify/swagger'
 import fp from 'fastify-plugin'
 import packageJson from '../../package.json' with { type: 'json' }
-import { EXAMPLES, MIXED_RECEIPT, UNAVAILABLE_RECEIPT, bodyExamples, type NamedExample } from '../../schemas/examples.ts'
+import { EXAMPLES, MIXED_RECEIPT, bodyExamples, type NamedExample } from '../../schemas/examples.ts'
 import { publicName, publish, type Components, type PublicSchema } from '../../schemas/publish.ts'
 import { PROBLEMS, type ProblemCode } from '../errors.ts'
 import { share } from './openapi-components.ts'
@@ -126,9 +126,8 @@ function typicalProblem(status: string, { operationId, requestBody, security }: 
 
 function exampleProblem(status: string, schema: PublicSchema, operation: Operation, hasQuery: boolean): object {
   const [code, detail] = status === '400' ? typicalBadRequest(operation, hasQuery) : typicalProblem(status, operation)
-  const fields = String(schema.$ref).endsWith('/ReceiptProblem') ? EXAMPLES.ReceiptProblem : EXAMPLES.Problem
-  const receipt = code === 'all_unavailable' ? UNAVAILABLE_RECEIPT : undefined
-  return { ...fields, type: `/problems/${code}`, title: PROBLEMS[code].title, status: PROBLEMS[code].status, code, detail, ...receipt }
+  const name = String(schema.$ref).split('/').at(-1) as 'Problem' | 'ReceiptProblem' | 'UnavailableProblem'
+  return { ...EXAMPLES[name], type: `/problems/${code}`, title: PROBLEMS[code].title, status: PROBLEMS[code].status, code, detail }
 }
 
 function completeResponse(status: string, { content = {}, ...response }: Response, operation: Operation, hasQuery: boolean): Response {

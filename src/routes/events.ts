@@ -4,7 +4,7 @@ import fp from 'fastify-plugin'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { Static } from '@sinclair/typebox'
 import {
-  EventBatch, EventPage, EventPageQuery, IngestQuery, Receipt, ReceiptProblem, ref
+  EventBatch, EventPage, EventPageQuery, IngestQuery, Receipt, ReceiptProblem, ref, UnavailableProblem
 } from '../../schemas/index.ts'
 import { makeFilter } from '../backends/filter.ts'
 import { ProblemError } from '../errors.ts'
@@ -42,7 +42,7 @@ const postSchema = {
     415: problem('The media type or the content encoding is not known.'),
     422: problem('Every event was rejected; nothing was stored.', ReceiptProblem),
     429: problem('Too many requests; `Retry-After` says when to go on.'),
-    503: problem('No event could be taken now; send the same request again.', ReceiptProblem)
+    503: problem('Nothing could be taken now; send the same request again.', UnavailableProblem)
   }
 }
 
