@@ -21,16 +21,23 @@ function answer(response: ServerResponse, status: number, body: object, headers 
   response.writeHead(status, { 'content-type': type, ...headers }).end(JSON.stringify(body))
 }
 
-/** A receipt for so many events, of which the first was not taken. */
-function receipt(events: number, verdict: 'rejected' | 'unavailable'): Receipt {
+/** A receipt for so many events, of which the first ones got this verdict. */
+function receipt(events: number, count: number, verdict: 'rejected' | 'unavailable'): Receipt {
   const code: EventError['code'] = verdict === 'rejected' ? 'invalid_timestamp' : 'storage_full'
-  return { ...EXAMPLES.Receipt, accepted: events - 1, [verdict]: 1, errors: [{ index: 0, code, pointer: '', detail: 'as it is rehearsed' }] }
+  const errors = Array.from({ length: count }, (_, index) => ({ index, code, pointer: '', detail: 'as it is rehearsed' }))
+  return { ...EXAMPLES.Receipt, accepted: events - count, [verdict]: count, errors }
 }
 
-/** Each refusal of a request with so many events. A receipt comes without `Retry-After`. */
+/** Two events cannot be taken now; a sender may send these alone again. */
+function refuseTwo(response: ServerResponse, events: number): void {
+  if (events > 2) answer(response, 207, receipt(events, 2, 'unavailable'))
+  else answer(response, 503, { ...problem(503, 'all_unavailable'), ...receipt(events, events, 'unavailable') }, { 'retry-after': '0' })
+}
+
+/** Each refusal of a request with so many events. */
 const REFUSE: Readonly<Record<Refusal, (response: ServerResponse, events: number) => void>> = {
   cut: (response) => response.destroy(),
-  unavailable: (response, events) => answer(response, 207, receipt(events, 'unavailable')),
+  unavailable: refuseTwo,
   limited: (response) => answer(response, 429, problem(429, 'too_many_requests'), { 'retry-after': '0' }),
   stopping: (response) => answer(response, 503, problem(503, 'stopping'), { 'retry-after': '0' })
 }
@@ -63,7 +70,7 @@ export async function startRehearsal(refusals: readonly Refusal[] = REFUSALS): P
     const refusal = refusals[ids.length - 1]
     const events = ids.at(-1)!.length
     if (refusal !== undefined) REFUSE[refusal](response, events)
-    else if (events > 1) answer(response, 207, receipt(events, 'rejected'))
+    else if (events > 1) answer(response, 207, receipt(events, 1, 'rejected'))
     else answer(response, 200, { ...EXAMPLES.Receipt, accepted: events })
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')

@@ -34,7 +34,7 @@ func main() {
 	event := func() events.ActivityEvent {
 		return events.ActivityEvent{EventId: uuid.New(), UserId: "ada", EventType: "click", Timestamp: time.Now()}
 	}
-	batch := []events.ActivityEvent{event(), event()}
+	batch := []events.ActivityEvent{event(), event(), event()}
 	receipt, err := send(context.Background(), client, batch)
 	if err != nil || receipt.Rejected != 1 {
 		panic(fmt.Sprint(receipt, err))

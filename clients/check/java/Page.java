@@ -19,7 +19,7 @@ public class Page {
 
   public static void main(String[] args) throws Exception {
     ApiClient client = connect(System.getenv("REHEARSAL_URL"), "writer", "reader");
-    if (send(client, List.of(event(), event())).getRejected() != 1L) throw new AssertionError("the last receipt is given back");
+    if (send(client, List.of(event(), event(), event())).getRejected() != 1L) throw new AssertionError("the last receipt is given back");
     if (total(client) != 12) throw new AssertionError("the example of a summary is read");
     System.exit(0); // the client's threads would live on for a minute
   }
