@@ -217,7 +217,7 @@ export interface paths {
         };
         /**
          * List all problems
-         * @description Every code of a request or an event, what it means, and whether the same may be sent again.
+         * @description Every code of a request or an event, what it means, whether the same may be sent again, and an example.
          */
         get: operations["listProblems"];
         put?: never;
@@ -284,7 +284,7 @@ export interface paths {
          *     | `unknown_field` | An event has no such field; further data belongs into `properties`. |
          *     | `invalid_event_id` | The `event_id` must be a UUID in its 36-character text form, and neither nil nor max. |
          *     | `invalid_user_id` | The `user_id` must have 1 to 256 code points, no control characters and no lone surrogates. |
-         *     | `invalid_event_type` | The `event_type` is not one of the known ones. |
+         *     | `invalid_event_type` | The `event_type` is not one of the known ones, which `detail` lists. |
          *     | `invalid_timestamp` | The `timestamp` must be RFC 3339 with an offset, from 1970 on. |
          *     | `timestamp_in_future` | The `timestamp` is more than 5 minutes ahead of the server; check the sender's clock. |
          *     | `invalid_properties` | A typed key of `properties` has a value of another type. |
@@ -679,7 +679,16 @@ export interface components {
          *       "code": "cursor_lost",
          *       "title": "The events after this cursor are gone",
          *       "status": 410,
-         *       "retry": false
+         *       "meaning": "The events after this cursor are no longer retained, or it is of another history. Go on from `earliest` or without a cursor.",
+         *       "retry": false,
+         *       "example": {
+         *         "type": "/problems/cursor_lost",
+         *         "title": "The events after this cursor are gone",
+         *         "status": 410,
+         *         "code": "cursor_lost",
+         *         "detail": "the events after this cursor are no longer retained; start again from `earliest` or without a cursor",
+         *         "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
+         *       }
          *     }
          */
         ProblemKind: {
@@ -691,10 +700,14 @@ export interface components {
              * @description The HTTP status.
              */
             status?: number;
+            /** @description What the code means of a whole request, if it occurs there, and what to do. */
+            meaning?: string;
             /** @description What the code means in the `errors` of a receipt, if it occurs there. */
             event?: string;
             /** @description Whether the same may be sent again, unchanged and with the same ids. */
             retry: boolean;
+            example?: components["schemas"]["Problem"];
+            event_example?: components["schemas"]["EventError"];
         };
         /**
          * ProblemList
@@ -705,7 +718,16 @@ export interface components {
          *           "code": "cursor_lost",
          *           "title": "The events after this cursor are gone",
          *           "status": 410,
-         *           "retry": false
+         *           "meaning": "The events after this cursor are no longer retained, or it is of another history. Go on from `earliest` or without a cursor.",
+         *           "retry": false,
+         *           "example": {
+         *             "type": "/problems/cursor_lost",
+         *             "title": "The events after this cursor are gone",
+         *             "status": 410,
+         *             "code": "cursor_lost",
+         *             "detail": "the events after this cursor are no longer retained; start again from `earliest` or without a cursor",
+         *             "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
+         *           }
          *         }
          *       ]
          *     }
@@ -1561,7 +1583,7 @@ export interface operations {
                      *       "title": "The body holds too many events",
                      *       "status": 413,
                      *       "code": "too_many_events",
-                     *       "detail": "at most 10000 events may be sent at a time",
+                     *       "detail": "at most 10000 events can be sent at once",
                      *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
                      *     }
                      */
@@ -1637,7 +1659,7 @@ export interface operations {
                      *       "title": "Too many requests",
                      *       "status": 429,
                      *       "code": "too_many_requests",
-                     *       "detail": "at most 100 requests a second; go on in 1 second",
+                     *       "detail": "a client may send 100 requests a second; larger batches carry more events",
                      *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
                      *     }
                      */
@@ -2295,7 +2317,7 @@ export interface operations {
                      *       "title": "There is nothing here",
                      *       "status": 404,
                      *       "code": "not_found",
-                     *       "detail": "there is no problem of this code",
+                     *       "detail": "there is nothing at this address",
                      *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
                      *     }
                      */

@@ -121,6 +121,22 @@ const rejection: Rejection = {
   origin: 'https://shop.example'
 }
 
+const problemKind: ProblemKind = {
+  code: 'cursor_lost',
+  title: 'The events after this cursor are gone',
+  status: 410,
+  meaning: 'The events after this cursor are no longer retained, or it is of another history. Go on from `earliest` or without a cursor.',
+  retry: false,
+  example: {
+    type: '/problems/cursor_lost',
+    title: 'The events after this cursor are gone',
+    status: 410,
+    code: 'cursor_lost',
+    detail: 'the events after this cursor are no longer retained; start again from `earliest` or without a cursor',
+    request_id: requestId
+  }
+}
+
 interface Examples {
   Event: Event
   EventBatch: Event[]
@@ -192,8 +208,8 @@ export const EXAMPLES: Readonly<Examples> = {
     request_id: requestId,
     ...unavailableReceipt
   },
-  ProblemKind: { code: 'cursor_lost', title: 'The events after this cursor are gone', status: 410, retry: false },
-  ProblemList: { problems: [{ code: 'cursor_lost', title: 'The events after this cursor are gone', status: 410, retry: false }] },
+  ProblemKind: problemKind,
+  ProblemList: { problems: [problemKind] },
   Summary: summary,
   UserCount: userCount,
   UserCounts: {

@@ -42,8 +42,11 @@ export const ProblemKind = Type.Object(
     code: problemFields.code,
     title: Type.Optional(problemFields.title),
     status: Type.Optional(problemFields.status),
+    meaning: Type.Optional(Type.String({ description: 'What the code means of a whole request, if it occurs there, and what to do.' })),
     event: Type.Optional(Type.String({ description: 'What the code means in the `errors` of a receipt, if it occurs there.' })),
-    retry: Type.Boolean({ description: 'Whether the same may be sent again, unchanged and with the same ids.' })
+    retry: Type.Boolean({ description: 'Whether the same may be sent again, unchanged and with the same ids.' }),
+    example: Type.Optional(Type.Unsafe<Problem>({ ...ref(Problem), description: 'A request so answered.' })),
+    event_example: Type.Optional(Type.Unsafe<EventError>({ ...ref(EventError), description: 'An entry of a receipt.' }))
   },
   { $id: 'ProblemKind', title: 'ProblemKind', description: 'What a code means, for whoever opens the `type` of a problem.' }
 )

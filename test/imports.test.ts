@@ -20,13 +20,14 @@ const LAYERS: readonly { name: string, files: readonly string[] }[] = [
   { name: 'settings', files: ['src/settings.ts', 'src/settings/'] },
   { name: 'live', files: ['src/live/'] },
   { name: 'ingest', files: ['src/ingest/'] },
+  { name: 'guide', files: ['src/problem-guide.ts'] },
   { name: 'leaves', files: ['src/errors.ts'] },
   { name: 'backends', files: ['src/backends/'] },
   { name: 'schemas', files: ['schemas/'] }
 ]
 
 /** Layers that know nothing of HTTP, sockets and logs, and so can be driven by anything. */
-const CORE = new Set(['live', 'ingest', 'leaves', 'backends', 'schemas'])
+const CORE = new Set(['live', 'ingest', 'guide', 'leaves', 'backends', 'schemas'])
 const NOT_IN_CORE = /^(fastify|fastify-plugin|@fastify\/.*|pino|pino-.*|ws|node:http|node:https|node:net)$/
 
 /** What a file imports: a path from the root, or the name of a package. */

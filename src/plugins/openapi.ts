@@ -6,8 +6,10 @@ import swagger, { type FastifyDynamicSwaggerOptions, type SwaggerTransform, type
 import fp from 'fastify-plugin'
 import packageJson from '../../package.json' with { type: 'json' }
 import { EXAMPLES, MIXED_RECEIPT, bodyExamples, type NamedExample } from '../../schemas/examples.ts'
+import type { Problem } from '../../schemas/index.ts'
 import { publicName, publish, type Components, type PublicSchema } from '../../schemas/publish.ts'
 import { PROBLEMS, type ProblemCode } from '../errors.ts'
+import { exampleOf } from '../problem-guide.ts'
 import { share } from './openapi-components.ts'
 
 const DESCRIPTION = `Takes user activity events, counts each exactly once, answers how many, by whom and when, and streams them live.
@@ -19,54 +21,47 @@ Answers may gain fields and codes; ignore what you do not know.
 
 **Live:** \`GET /ws/events\` is a WebSocket of JSON text frames: it delivers events as they are accepted, resumes after a
 cursor, takes events to publish, and sends summaries when they change. Its frames are described in
-[\`/asyncapi.json\`](/asyncapi.json); a plain request is answered with 426. Try it in a browser:
-\`new WebSocket('ws://localhost:8080/ws/events').onmessage = ({ data }) => console.log(data)\`.
+[\`/asyncapi.json\`](/asyncapi.json); a plain request is answered with 426.
 
 Keys are needed only where they are set: \`writeKey\` to send events, \`readKey\` for everything that reads.
 
-Errors are problem details (RFC 9457); every \`code\` can be looked up at \`/problems/<code>\`, which lists them all.`
+Errors are problem details (RFC 9457); every \`code\` can be looked up at \`/problems/<code>\`; [\`/problems\`](/problems)
+lists them all.`
 
 /** Addresses whose query string nobody looks at: probes put all kinds of things there. */
 const OPEN_QUERIES: readonly string[] = ['/health', '/health/live', '/health/ready', '/metrics']
 
-/** What a problem of each status typically says. */
-const TYPICAL_PROBLEMS: Readonly<Record<string, readonly [ProblemCode, string]>> = {
-  401: ['unauthorized', 'this key is not known'],
-  403: ['forbidden', 'this needs another key, and this key is for something else'],
-  404: ['not_found', 'there is no problem of this code'],
-  408: ['request_timeout', 'the request did not arrive in time'],
-  410: ['cursor_lost', 'the events after this cursor are no longer retained; start again from `earliest` or without a cursor'],
-  413: ['too_many_events', 'at most 10000 events may be sent at a time'],
-  415: ['unsupported_media_type', 'send application/json, application/x-ndjson or text/plain, and say so in content-type'],
-  422: ['all_rejected', 'see `errors`; do not send these events again unchanged'],
-  426: ['upgrade_required', 'open a WebSocket here, or use `GET /events/stream`'],
-  429: ['too_many_requests', 'at most 100 requests a second; go on in 1 second'],
-  431: ['headers_too_large', 'the line and the headers of a request may have at most 64 KiB'],
-  500: ['internal_error', 'the service failed; its log says more under this request_id'],
-  503: ['stopping', 'send the request again, it goes to another instance or to the next start']
+/** What a problem of each status typically is. */
+const TYPICAL_PROBLEMS: Readonly<Record<string, ProblemCode>> = {
+  401: 'unauthorized',
+  403: 'forbidden',
+  404: 'not_found',
+  408: 'request_timeout',
+  410: 'cursor_lost',
+  413: 'too_many_events',
+  415: 'unsupported_media_type',
+  422: 'all_rejected',
+  429: 'too_many_requests',
+  431: 'headers_too_large',
+  500: 'internal_error',
+  503: 'stopping'
 }
 
 /** The same of requests that carry events. */
-const TYPICAL_BODY_PROBLEMS: typeof TYPICAL_PROBLEMS = {
-  503: ['all_unavailable', 'see `errors`; send the same request again']
-}
+const TYPICAL_BODY_PROBLEMS: typeof TYPICAL_PROBLEMS = { 503: 'all_unavailable' }
 
 /** The same of requests that need no key. */
-const TYPICAL_OPEN_PROBLEMS: typeof TYPICAL_PROBLEMS = {
-  403: ['host_not_allowed', 'this service is for its own machine alone, and the Host header names another one']
-}
+const TYPICAL_OPEN_PROBLEMS: typeof TYPICAL_PROBLEMS = { 403: 'host_not_allowed' }
 
 /** The same of single operations, by their ids. */
-const TYPICAL_OWN_PROBLEMS: Readonly<Record<string, typeof TYPICAL_PROBLEMS>> = {
-  isReady: { 503: ['not_ready', 'the store cannot take events now'] }
-}
+const TYPICAL_OWN_PROBLEMS: Readonly<Record<string, typeof TYPICAL_PROBLEMS>> = { isReady: { 503: 'not_ready' } }
 
 /** The 400 of operations that take such a query parameter; the first that fits. */
-const TYPICAL_QUERY_PROBLEMS: readonly (readonly [string, ProblemCode, string])[] = [
-  ['after', 'invalid_cursor', 'this is not a cursor that an answer of this service gave'],
+const TYPICAL_QUERY_PROBLEMS: readonly (readonly [parameter: string, code: ProblemCode, detail?: string])[] = [
+  ['after', 'invalid_cursor'],
   ['interval', 'invalid_query', '`interval` must be one of minute, hour'],
   ['user_id', 'invalid_query', '`limit` must be <= 1000'],
-  ['window', 'invalid_query', '`window` must be one of 1h, 24h, 7d']
+  ['window', 'invalid_query']
 ]
 
 const HEADERS = {
@@ -109,25 +104,25 @@ const addSecurity: SwaggerTransform = ({ schema, url, route }) => {
 }
 
 /** What is typically wrong with a request of this operation. */
-function typicalBadRequest({ parameters = [], requestBody }: Operation, hasQuery: boolean): readonly [ProblemCode, string] {
-  if (requestBody !== undefined) return ['invalid_json', 'unexpected end of the body at line 1, column 42']
+function typicalBadRequest({ parameters = [], requestBody }: Operation, hasQuery: boolean): Problem {
+  if (requestBody !== undefined) return exampleOf('invalid_json')
   const found = TYPICAL_QUERY_PROBLEMS.find(([name]) => parameters.some((parameter) => parameter.name === name))
-  if (found !== undefined) return [found[1], found[2]]
-  return hasQuery ? ['invalid_query', 'unknown query parameter `limit`; known are none'] : ['bad_request', 'there are two host headers']
+  if (found !== undefined) return exampleOf(found[1], found[2])
+  return hasQuery ? exampleOf('invalid_query', 'unknown query parameter `limit`; known are none') : exampleOf('bad_request')
 }
 
 /** What another refusal of this operation typically is. */
-function typicalProblem(status: string, { operationId, requestBody, security }: Operation): readonly [ProblemCode, string] {
-  return TYPICAL_OWN_PROBLEMS[operationId]?.[status] ??
+function typicalProblem(status: string, { operationId, requestBody, security }: Operation): Problem {
+  const code = TYPICAL_OWN_PROBLEMS[operationId]?.[status] ??
     (requestBody && TYPICAL_BODY_PROBLEMS[status]) ??
     (security.length === 0 ? TYPICAL_OPEN_PROBLEMS[status] : undefined) ??
     TYPICAL_PROBLEMS[status]
+  return exampleOf(code)
 }
 
-function exampleProblem(status: string, schema: PublicSchema, operation: Operation, hasQuery: boolean): object {
-  const [code, detail] = status === '400' ? typicalBadRequest(operation, hasQuery) : typicalProblem(status, operation)
+function exampleProblem(status: string, schema: PublicSchema, operation: Operation, hasQuery: boolean): Problem {
   const name = String(schema.$ref).split('/').at(-1) as 'Problem' | 'ReceiptProblem' | 'UnavailableProblem'
-  return { ...EXAMPLES[name], type: `/problems/${code}`, title: PROBLEMS[code].title, status: PROBLEMS[code].status, code, detail }
+  return { ...EXAMPLES[name], ...status === '400' ? typicalBadRequest(operation, hasQuery) : typicalProblem(status, operation) }
 }
 
 function completeResponse(status: string, { content = {}, ...response }: Response, operation: Operation, hasQuery: boolean): Response {

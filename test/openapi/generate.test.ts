@@ -41,7 +41,7 @@ t.test('drift is found, told and repaired', async (t) => {
 t.test('the command checks and writes', async (t) => {
   // a copy of the project, so that nothing that is committed is touched
   const copy = t.testdir({})
-  for (const name of ['openapi', 'schemas', 'src', 'package.json']) await cp(join(root, name), join(copy, name), { recursive: true })
+  for (const name of ['clients/client.js', 'openapi', 'schemas', 'src', 'package.json']) await cp(join(root, name), join(copy, name), { recursive: true })
   await symlink(join(root, 'node_modules'), join(copy, 'node_modules'))
   const generate = (...args: string[]) => run(process.execPath, ['openapi/generate.ts', ...args], { cwd: copy })
 
