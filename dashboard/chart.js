@@ -57,7 +57,7 @@ export class Chart {
     const plot = new UPlot({
       width: this.#box.clientWidth,
       height: HEIGHT,
-      padding: [8, 14, 0, 0],
+      padding: [8, 20, 0, 0],
       legend: { show: false },
       cursor: { x: false, y: false, points: { show: false }, drag: { x: false, y: false } },
       scales: {
@@ -165,7 +165,7 @@ export class Chart {
     }
     element('table-head').replaceChildren(make('tr', '', heading('From'), ...EVENT_TYPES.map(({ name }) => heading(name)), heading('All')))
     element('table-rows').replaceChildren(...counts.map((types, index) => make('tr', '',
-      make('td', '', fullTime(start + index * step)),
+      make('td', '', `${dayName(start + index * step)}, ${minuteTime(start + index * step)}`),
       ...[...types, types.reduce((sum, n) => sum + n)].map((n) => make('td', 'number', count(n))))).reverse())
   }
 }

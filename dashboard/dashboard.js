@@ -7,7 +7,7 @@ import { element, open, write } from './elements.js'
 import { EventDialog } from './event-dialog.js'
 import { Feed } from './feed.js'
 import { FirstEvent } from './first-event.js'
-import { clockTime, span } from './formats.js'
+import { clockTime } from './formats.js'
 import { Painter } from './painter.js'
 import { RejectionsView } from './rejections-view.js'
 import { Repeated } from './repeated.js'
@@ -93,7 +93,7 @@ function draw() {
   if (series !== undefined) chart.draw(series, chosen)
   tail.draw(rate.perSecond(performance.now()))
   const isEmpty = board.isEmpty && tail.tail.newest(1).length === 0
-  firstEvent.draw(isEmpty)
+  if (firstEvent.draw(isEmpty) && !isEmpty) userCounts.start() // at once
   element('board').classList.toggle('empty', isEmpty)
 }
 
@@ -110,8 +110,8 @@ function choose(window) {
   userCounts.start()
 }
 
-/** @param {string} state @param {{ failure?: { status?: number, code?: string, detail: string }, retryIn?: number }} why */
-function showState(state, { failure, retryIn = 0 }) {
+/** @param {string} state @param {{ failure?: { status?: number, code?: string, detail: string } }} why */
+function showState(state, { failure }) {
   const wasOpen = isOpen
   isOpen = state === 'open'
   element('board').classList.toggle('stale', !isOpen)
@@ -122,9 +122,9 @@ function showState(state, { failure, retryIn = 0 }) {
   } else if (state === 'refused') {
     refuse(failure)
   } else if (state !== 'closed') {
-    const since = element('board').hidden ? '' : `, figures of ${clockTime(heardAt)}`
-    const why = failure?.status === undefined ? 'Not connected' : `Not connected (${failure.detail})`
-    service.connection('bad', state === 'waiting' ? `${why}${since}. Next try in ${span(Math.ceil(retryIn / 1000))}` : `Connecting${since}`)
+    const since = element('board').hidden ? '' : ` These are the figures of ${clockTime(heardAt)}.`
+    const why = failure?.status === undefined ? '' : ` (${failure.detail})`
+    if (state === 'waiting') service.connection('bad', `Not connected${why}, trying again.${since}`)
   }
 }
 

@@ -1,12 +1,21 @@
 /** One event as a row of a list. */
 import { make } from './elements.js'
 import { EVENT_TYPES, placeOf } from './event-types.js'
-import { clockTime, count } from './formats.js'
+import { clockTime, count, fullTime, span } from './formats.js'
 
 /** @import { Event } from '../schemas/index.ts' */
 
 /** Most characters of a value that a row shows; the dialog has all of it. */
 const SHOWN = 80
+
+/** Milliseconds after which an event is one of long ago. */
+const LATE = 3_600_000
+
+/** The time of day, or how long ago that was where the day would be missed. @param {string} timestamp */
+function liveTime(timestamp) {
+  const age = Date.now() - Date.parse(timestamp)
+  return age < LATE ? clockTime(timestamp) : `${span(age / 1000)} ago`
+}
 
 /** What the row says of the properties. @param {Event['properties']} properties */
 function brief(properties) {
@@ -20,11 +29,12 @@ function brief(properties) {
 /**
  * @param {Event} event
  * @param {(event: Event) => void} onOpen the row was chosen
+ * @param {boolean} [isStill] whether the row is of a list that does not move, and shows the day
  */
-export function eventRow(event, onOpen) {
+export function eventRow(event, onOpen, isStill = false) {
   const place = placeOf(event.event_type)
   const button = make('button', 'row',
-    make('span', 'time number', clockTime(event.timestamp)),
+    make('span', 'time number', isStill ? fullTime(event.timestamp) : liveTime(event.timestamp)),
     make('span', 'type', make('span', `swatch type-${place ?? 0}`), place === undefined ? event.event_type : EVENT_TYPES[place].one),
     make('span', 'user', event.user_id.slice(0, SHOWN)),
     make('span', 'brief', brief(event.properties)))

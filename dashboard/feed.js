@@ -13,6 +13,9 @@ import { Series } from './series.js'
 /** Newest events that the list of live events begins with. */
 const REWIND = 60
 
+/** Somebody is looking, so it comes back sooner than the client would by itself. */
+const BACKOFF = { min: 300, max: 5000 }
+
 /** Least milliseconds between two attempts to load the chart's series. */
 const RELOAD_INTERVAL = 1000
 
@@ -66,6 +69,7 @@ export class Feed {
       rewind: REWIND,
       summary: TIME_WINDOWS,
       watch: TIME_WINDOWS,
+      backoff: BACKOFF,
       onEvents: (events, { cursor }) => this.#take(events, cursor),
       onSummary: (summary) => {
         this.#isLive = true

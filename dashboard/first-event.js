@@ -23,11 +23,15 @@ export class FirstEvent {
     }
   }
 
-  /** @param {boolean} isEmpty whether the service has no event */
+  /**
+   * @param {boolean} isEmpty whether the service has no event
+   * @returns {boolean} whether that has changed
+   */
   draw(isEmpty) {
-    if (this.#root.hidden !== isEmpty) return
+    if (this.#root.hidden !== isEmpty) return false
     this.#root.hidden = !isEmpty
     if (isEmpty) this.#renew()
+    return true
   }
 
   #renew() {

@@ -21,6 +21,7 @@ export class ServiceView {
   /** @param {State} state @param {string} text */
   connection(state, text) {
     show('connection', state, text)
+    if (state !== 'ok') element('store').hidden = element('clock').hidden = true // nobody knows how they are
   }
 
   /** @param {Health} health */

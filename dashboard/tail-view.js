@@ -16,6 +16,9 @@ const ROWS = 60
 /** Most new rows of one drawing. */
 const NEW_ROWS = 2
 
+/** Milliseconds for which it says that events were left out. */
+const SAMPLE_SHOWN = 3000
+
 export class TailView {
   tail = new Tail(NEW_ROWS)
   #list = element('tail')
@@ -27,7 +30,7 @@ export class TailView {
   #isHeld = false
   /** Matching events that came while it held still. */
   #missed = 0
-  /** Matching events of the last seconds that were not shown, and when that was last so. */
+  /** When events were left out for want of time. */
   #sampledAt = -Infinity
 
   /** @param {(event: Event) => void} onOpen an event was chosen */
@@ -81,7 +84,6 @@ export class TailView {
 
   /** @param {number} perSecond events that come in, of all kinds */
   draw(perSecond) {
-    write(element('tail-rate'), perSecond === 0 ? '' : `${rateText(perSecond)} events a second`)
     const { matched } = this.tail
     const events = this.tail.take()
     const isStill = this.#isPaused || this.#isHeld
@@ -93,12 +95,19 @@ export class TailView {
       while (this.#list.childElementCount > ROWS) this.#list.lastElementChild?.remove()
       this.#tidy()
     }
-    write(element('tail-note'), isStill ? this.#stillText() : performance.now() - this.#sampledAt < 3000 ? 'Too many to read: this is a sample of them. The figures count every one.' : '')
+    write(element('tail-rate'), isStill ? this.#stillText() : this.#rateText(perSecond))
+  }
+
+  /** @param {number} perSecond */
+  #rateText(perSecond) {
+    if (perSecond === 0) return ''
+    const isSample = performance.now() - this.#sampledAt < SAMPLE_SHOWN
+    return `${rateText(perSecond)} a second${isSample ? '; a sample is shown' : ''}`
   }
 
   #stillText() {
-    const came = this.#missed === 0 ? '' : ` ${count(this.#missed)} more ${this.#missed === 1 ? 'has' : 'have'} come since.`
-    return `${this.#isPaused ? 'Paused.' : 'Holds still while you are in it.'}${came}`
+    const came = this.#missed === 0 ? '' : `, ${count(this.#missed)} more since`
+    return `${this.#isPaused ? 'Paused' : 'Holds still while you are in it'}${came}`
   }
 
   /** @param {boolean} isPaused */
@@ -107,14 +116,14 @@ export class TailView {
     this.#pause.ariaPressed = String(isPaused)
     write(this.#pause, isPaused ? 'Resume' : 'Pause')
     if (!isPaused) this.#release()
-    else write(element('tail-note'), this.#stillText())
+    else write(element('tail-rate'), this.#stillText())
   }
 
   /** Goes on with the newest. */
   #release() {
     if (this.#isPaused || this.#isHeld) return
     if (this.#missed > 0) this.refill()
-    write(element('tail-note'), '')
+    write(element('tail-rate'), '')
   }
 
   #tidy() {

@@ -59,7 +59,7 @@ export class UserDialog {
       make('div', '', make('dt', '', WINDOW_NAMES[window]), make('dd', 'number', count(users[0].total_events)))))
     const seen = windows[windows.length - 1].users[0].last_seen
     write(element('user-seen'), `${seen === null ? 'Not seen in seven days.' : `Last seen ${fullTime(seen)}.`} Windows begin at a whole hour here.`)
-    element('user-events').replaceChildren(...[...events].reverse().map((event) => eventRow(event, this.#onEvent)))
+    element('user-events').replaceChildren(...[...events].reverse().map((event) => eventRow(event, this.#onEvent, true)))
     element('user-none').hidden = events.length > 0
   }
 }

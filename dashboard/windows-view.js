@@ -14,7 +14,9 @@ const QUIET = 2000
 
 class Card {
   #total = make('span', 'total')
+  #unit = make('span', 'unit')
   #users = make('span', 'number')
+  #usersUnit = make('span')
   #shares = EVENT_TYPES.map((_type, place) => make('i', `type-${place}`))
   #counts = EVENT_TYPES.map(() => make('dd', 'number'))
   #button
@@ -35,7 +37,7 @@ class Card {
       make('div', '', make('dt', '', make('span', `swatch type-${place}`), name), this.#counts[place])))
     this.root = make('article', 'card',
       make('h2', '', this.#button),
-      make('p', 'totals', make('span', '', this.#total, ' ', make('span', 'unit', 'events')), make('span', 'unit', this.#users, ' unique users')),
+      make('p', 'totals', make('span', '', this.#total, ' ', this.#unit), make('span', 'unit', this.#users, ' ', this.#usersUnit)),
       shares, types)
     this.root.dataset.window = window
   }
@@ -51,9 +53,12 @@ class Card {
     if (total !== this.#shown) this.#light(total)
     write(this.#total, count(total))
     write(this.#users, count(users))
+    write(this.#unit, total === 1 ? 'event' : 'events')
+    write(this.#usersUnit, users === 1 ? 'unique user' : 'unique users')
     for (const [place, { type }] of EVENT_TYPES.entries()) {
       write(this.#counts[place], count(types[type]))
-      this.#shares[place].style.flexGrow = String(total === 0 ? 0 : types[type] / total)
+      this.#shares[place].hidden = types[type] === 0
+      this.#shares[place].style.flexGrow = String(types[type] / total)
     }
   }
 
