@@ -54,10 +54,12 @@ const feed = new Feed(api, {
     element('board').hidden = false
     painter.mark()
   },
-  onEvents: (events) => {
+  onEvents: (events, areNew) => {
     heardAt = Date.now()
     isUsersOld = true
+    if (!areNew) tail.clear()
     tail.tail.push(events)
+    if (!areNew) tail.refill()
     painter.mark()
   },
   onGap: (reason) => {

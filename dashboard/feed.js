@@ -22,7 +22,7 @@ const RELOAD_INTERVAL = 1000
 /**
  * @typedef {object} Listener
  * @property {() => void} onChange figures have changed
- * @property {(events: readonly Event[]) => void} onEvents
+ * @property {(events: readonly Event[], areNew: boolean) => void} onEvents the next events, or those before the page was opened
  * @property {(reason: string) => void} onGap some events will not come
  * @property {(state: string, why: { failure?: { status?: number, code?: string, detail: string } }) => void} onState
  */
@@ -131,7 +131,7 @@ export class Feed {
       })
       for (const summary of met) this.#settle(summary)
     }
-    this.#listener.onEvents(events)
+    this.#listener.onEvents(events, this.#isLive)
   }
 
   /** @param {Event} event */
