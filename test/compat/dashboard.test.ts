@@ -77,7 +77,7 @@ const awaitUsers = (page: Page, users: number, window = '1h') =>
 
 /** Opens the page; what is wrong with it fails the test. */
 async function openPage(t: Test, browser: Browser, url: string, options: BrowserContextOptions = {}): Promise<Page> {
-  const page = await browser.newPage({ locale: 'en-GB', timezoneId: 'Asia/Kolkata', ...options })
+  const page = await browser.newPage({ locale: 'en-GB', timezoneId: 'Asia/Kolkata', reducedMotion: 'reduce', ...options })
   page.setDefaultTimeout(60_000)
   page.on('pageerror', (error) => t.fail(error.message))
   page.on('console', (message) => { if (/Content.Security|Trusted/i.test(message.text())) t.fail(message.text()) })
@@ -93,7 +93,7 @@ async function findFaults(page: Page): Promise<string[]> {
   return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)
 }
 
-t.test('a dashboard', { skip: noChromium, timeout: 240_000 }, async (t) => {
+t.test('a dashboard', { skip: noChromium, timeout: 290_000 }, async (t) => {
   const browser = await openChromium(t)
 
   t.test('shows what the service counts, and moves with every event [LIVE-3]', async (t) => {
