@@ -48,11 +48,11 @@ export function search(bucket: usize, hash: u32): usize {
 }
 
 /** The slot of the next entry with the hash of this one, or 0. */
-export function searchBehind(slot: usize, hash: u32): usize {
+export function searchNext(slot: usize, hash: u32): usize {
   const bucket = slot & ~(BUCKET_BYTES - 1)
-  const behind: u32 = matches(bucket, hash) & (<u32>-2 << <u32>((slot - bucket) / 4))
-  if (behind !== 0) {
-    const next = bucket + 4 * <usize>ctz(behind)
+  const after: u32 = matches(bucket, hash) & (<u32>-2 << <u32>((slot - bucket) / 4))
+  if (after !== 0) {
+    const next = bucket + 4 * <usize>ctz(after)
     if (load<u32>(next, NUMBER) !== 0) return next
   }
   return isFull(bucket) ? search(following(bucket), hash) : 0
@@ -84,7 +84,7 @@ export function take(bucket: usize, number: u32): bool {
   return found !== 0
 }
 
-/** Empties a slot, and lets those behind it that would no longer be found move up. (Knuth, TAOCP 3, 6.4, algorithm R) */
+/** Empties a slot, and lets those after it that would no longer be found move up. (Knuth, TAOCP 3, 6.4, algorithm R) */
 function empty(slot: usize): void {
   let to = slot
   let bucket = slot & ~(BUCKET_BYTES - 1)
@@ -105,7 +105,7 @@ function move(from: usize, to: usize): void {
   store<u32>(to, load<u32>(from, NUMBER), NUMBER)
 }
 
-/** The slot of an entry in the buckets behind a full one that would be in it had it had room, or 0. */
+/** The slot of an entry in the buckets after a full one that would be in it had it had room, or 0. */
 function borrower(full: usize): usize {
   let distance: usize = 0
   let bucket = full

@@ -3,7 +3,7 @@
  * reads no key and a search reads the slots alone until it has all but found what it looks for. It keeps no keys; whoever
  * owns them compares them. Compiled to WebAssembly, where the eight slots of a bucket are compared in two steps.
  */
-import { numberIn, put, search, searchBehind, take } from './bucket'
+import { numberIn, put, search, searchNext, take } from './bucket'
 import { HASHES, IDS, NUMBERS, SECRET } from './memory'
 import { count, hasRoom, homeOf, split } from './pages'
 
@@ -23,7 +23,7 @@ export function first(hash: u32): i32 {
 
 /** The next number under the hash that `first` was asked for, or -1; nothing has changed in between. */
 export function next(hash: u32): i32 {
-  found = searchBehind(found, hash)
+  found = searchNext(found, hash)
   return found === 0 ? -1 : numberIn(found) - 1
 }
 
@@ -65,7 +65,7 @@ export function hashIds(ids: u32): void {
  * Reads the buckets where the first `hashes` hashes belong, for nothing but to have them in the cache. None of the reads waits
  * for another, as searches would, so the memory answers many at a time.
  */
-export function lookAhead(hashes: u32): void {
+export function prefetch(hashes: u32): void {
   for (let i: usize = 0; i < hashes; i++) read ^= load<u32>(homeOf(load<u32>(HASHES + 4 * i)))
 }
 

@@ -1,6 +1,6 @@
 /**
  * What lies where in the memory of a hash index. The first part is for host and index to hand things over; the pages begin
- * behind it. What is not used yet takes address space alone.
+ * after it. What is not used yet takes address space alone.
  */
 
 /** Most keys that are handed over at a time. */

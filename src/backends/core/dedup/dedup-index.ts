@@ -15,12 +15,12 @@ export const HORIZON_MINUTES = 8 * 24 * 60
 /** Most ids that an index can remember. */
 export const MAX_DEDUP_CAPACITY = 67_000_000
 
-/** Places in the ring of ids: over a chunk more than can be in use, so that head and tail never share one from behind. */
+/** Places in the ring of ids: over a chunk more than can be in use, so that head and tail never share one. */
 const RING = 2 ** 26
 const CHUNK_BITS = 15
 const CHUNK_IDS = 1 << CHUNK_BITS
 
-/** Most ids that are claimed or freed together, so that the index can look ahead. */
+/** Most ids that are claimed or freed together, so that their slots can be prefetched. */
 export const STRIDE = 256
 
 /** When a run of ids arrived, in whole minutes. */
@@ -31,7 +31,7 @@ interface Arrival {
   elapsed: number
 }
 
-/** See above. Every id has a sequence number, counted from 0 in order of arrival. */
+/** All ids that are remembered. Every id has a sequence number, counted from 0 in order of arrival. */
 export class DedupIndex {
   readonly capacity: number
   readonly #index = new HashIndex()
@@ -106,7 +106,7 @@ export class DedupIndex {
 
   /** Adds the ids of the events `from .. to - 1` that are not known, a STRIDE at the most; says in the verdicts, Accepted or Duplicate, which were. */
   claim({ ids, verdicts }: Batch, from: number, to: number): void {
-    this.#index.lookAhead(ids, from, to)
+    this.#index.prefetch(ids, from, to)
     let i = from
     while (i < to) {
       const room = this.capacity - this.#head + this.#tail
@@ -126,7 +126,7 @@ export class DedupIndex {
         verdicts[i++] = Verdict.Accepted
       } else {
         this.#evict()
-        this.#index.lookAhead(ids, i, to)
+        this.#index.prefetch(ids, i, to)
       }
     }
   }
@@ -243,7 +243,7 @@ export class DedupIndex {
       const chunk = this.#chunks[place >>> CHUNK_BITS]!
       const first = place & (CHUNK_IDS - 1)
       const now = Math.min(left, CHUNK_IDS - first)
-      this.#index.lookAhead(chunk, first, first + now)
+      this.#index.prefetch(chunk, first, first + now)
       for (let i = 0; i < now; i++) this.#index.remove(this.#index.hashAt(first + i), place + i)
       this.#tail += now
       left -= now

@@ -19,7 +19,7 @@ interface Exports {
   insert(hash: number, number: number): void
   remove(hash: number, number: number): void
   hashIds(ids: number): void
-  lookAhead(hashes: number): void
+  prefetch(hashes: number): void
   firstOfEach(hashes: number): void
   claim(from: number, to: number, number: number): number
   MOST_KEYS: WebAssembly.Global
@@ -32,7 +32,7 @@ interface Exports {
 /** Compiled once, for all indexes. */
 let compiled: WebAssembly.Module | undefined
 
-/** See above. Every operation is O(1) expected; one that lets a page split takes the time of moving its 6,500 entries. */
+/** One index. Every operation is O(1) expected; one that lets a page split takes the time of moving its 6,500 entries. */
 export class HashIndex {
   readonly #index: Exports
   // What is handed over: ids, hashes and numbers.
@@ -94,7 +94,7 @@ export class HashIndex {
   firstOfEach(hashes: Int32Array, numbers: Int32Array, from: number, to: number): void {
     const count = to - from
     this.#hashes.set(hashes.subarray(from, to))
-    this.#index.lookAhead(count)
+    this.#index.prefetch(count)
     this.#index.firstOfEach(count)
     numbers.set(this.#numbers.subarray(0, count), from)
   }
@@ -107,11 +107,11 @@ export class HashIndex {
   }
 
   /** Takes over the ids `from .. to - 1`, hashes them, and fetches what searching for them reads. */
-  lookAhead(ids: Uint32Array, from: number, to: number): void {
+  prefetch(ids: Uint32Array, from: number, to: number): void {
     this.#from = from
     this.#ids.set(ids.subarray(from * 4, to * 4))
     this.#index.hashIds(to - from)
-    this.#index.lookAhead(to - from)
+    this.#index.prefetch(to - from)
   }
 
   /** The hash of the id `i`, one of those that were taken over last. */

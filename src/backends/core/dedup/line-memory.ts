@@ -9,7 +9,7 @@ const PAGE_BYTES = 1 << 16
 /** Most bytes that one such memory can have. */
 export const MAX_LINE_MEMORY_BYTES = 2 ** 32
 
-/** See above. What has not been used yet is zero, and takes address space alone. */
+/** One such memory. What has not been used yet is zero, and takes address space alone. */
 export class LineMemory {
   readonly #memory: WebAssembly.Memory
   /** Pages by which it grows at the least, since the buffer changes each time. */

@@ -111,7 +111,7 @@ t.test('ids are claimed in their order, up to one that clashes', async (t) => {
     const hashOf = (key: number): number => index.hashOf(Uint32Array.from(id(key)), 0)
     for (const key of before) index.insert(hashOf(key), 5000 + key)
     const ids = Uint32Array.from([[1, 2, 3, 4], ...keys.map(id)].flat())
-    index.lookAhead(ids, 1, keys.length + 1)
+    index.prefetch(ids, 1, keys.length + 1)
     const known = new Set(before)
     const clash = keys.findIndex((key) => known.size === known.add(key).size)
     const wanted = clash < 0 ? keys.length : clash
@@ -121,8 +121,8 @@ t.test('ids are claimed in their order, up to one that clashes', async (t) => {
   }))
   const index = new HashIndex()
   for (let from = 0; from < 200_000; from += index.mostKeys) {
-    index.lookAhead(Uint32Array.from({ length: index.mostKeys * 4 }, (_, i) => i % 4 === 3 ? from + (i >>> 2) : 7), 0, index.mostKeys)
-    if (index.claim(0, index.mostKeys, from) !== index.mostKeys) t.fail(`stopped behind ${from}`)
+    index.prefetch(Uint32Array.from({ length: index.mostKeys * 4 }, (_, i) => i % 4 === 3 ? from + (i >>> 2) : 7), 0, index.mostKeys)
+    if (index.claim(0, index.mostKeys, from) !== index.mostKeys) t.fail(`stopped after ${from}`)
   }
   t.ok(index.size >= 200_000, 'also while it grows')
 })
