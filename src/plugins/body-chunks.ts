@@ -9,7 +9,7 @@ const SMALL_CHUNK_BYTES = 4 * 1024
 /** Most room made at a time for small chunks; else as much as has come so far. */
 const MAX_ROOM_BYTES = 64 * 1024
 
-/** See above. */
+/** The chunks of one body, in the order in which they came. */
 export class BodyChunks {
   readonly #chunks: Buffer[] = []
   /** The latest of them where small ones are being put together, and how much of it is taken. */

@@ -11,7 +11,7 @@ import packageJson from '../../package.json' with { type: 'json' }
 import { asyncApiDocument } from '../../schemas/asyncapi.ts'
 import { fitted, forReading, theme, uiConfig } from './docs-page.ts'
 import openapi from './openapi.ts'
-import pages from './pages.ts'
+import securityHeaders from './security-headers.ts'
 
 /** A document as JSON that people can read, too. */
 const pretty = (document: object) => `${JSON.stringify(document, null, 2)}\n`
@@ -48,7 +48,7 @@ export default fp(async (app) => {
   }
 
   await app.register(async (ui) => {
-    await ui.register(pages, { inlineStyles: true })
+    await ui.register(securityHeaders, { inlineStyles: true })
     ui.addHook('onRequest', async (request, reply) => {
       if (/^\/docs(?:\?|$)/.test(request.url)) return reply.redirect('docs/') // what the page refers to is relative to that
     })

@@ -35,5 +35,5 @@ export default fp(async (app) => {
     if (isLoopback(name) || allowed.has(name)) done()
     else done(new ProblemError('host_not_allowed', REFUSAL))
   })
-  // live, because it ends the connection of a handshake that is refused behind it
+  // live, because it ends the connection of a handshake that is refused after it
 }, { name: 'hosts', dependencies: ['settings', 'headers', 'problems', 'proxies', 'live'] })

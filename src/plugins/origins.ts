@@ -19,7 +19,7 @@ declare module 'fastify' {
   }
 }
 
-/** The method that a request, or the request behind a preflight, has. */
+/** The method that a request, or the request that a preflight announces, has. */
 const methodOf = ({ method, headers }: FastifyRequest) => method === 'OPTIONS' ? headers['access-control-request-method'] : method
 
 /** Whether a request sends events, or asks whether it may. */

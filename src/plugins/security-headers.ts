@@ -5,12 +5,12 @@
 import helmet from '@fastify/helmet'
 import fp from 'fastify-plugin'
 
-export interface PagesOptions {
+export interface SecurityHeadersOptions {
   /** Lets a page have styles of its own, in its elements. Without it, its scripts may write no HTML either. */
   inlineStyles?: boolean
 }
 
-export default fp(async (app, { inlineStyles = false }: PagesOptions) => {
+export default fp(async (app, { inlineStyles = false }: SecurityHeadersOptions) => {
   await app.register(helmet, {
     contentSecurityPolicy: {
       useDefaults: false, // these would ask for HTTPS
@@ -31,4 +31,4 @@ export default fp(async (app, { inlineStyles = false }: PagesOptions) => {
     crossOriginOpenerPolicy: false,
     originAgentCluster: false
   })
-}, { name: 'pages' })
+}, { name: 'security-headers' })

@@ -9,7 +9,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
 import type { FastifyReply } from 'fastify'
 import fp from 'fastify-plugin'
-import pages from '../plugins/pages.ts'
+import securityHeaders from '../plugins/security-headers.ts'
 
 const FILES = join(import.meta.dirname, '..', '..', 'dashboard')
 const CHARTS = dirname(fileURLToPath(import.meta.resolve('uplot')))
@@ -28,7 +28,7 @@ function send(reply: FastifyReply, file: string, folder: string): FastifyReply {
 }
 
 const dashboard: FastifyPluginAsyncTypebox = async (app) => {
-  await app.register(pages)
+  await app.register(securityHeaders)
   await app.register(files, { root: FILES, serve: false })
 
   // Relative: a proxy may have put a prefix before it.

@@ -14,7 +14,7 @@ import { CloseCode, type Connection } from '../live/peer.ts'
 import type { Ingest } from '../ingest/ingest.ts'
 import type { Scope } from '../plugins/keys.ts'
 import { senderOf } from '../plugins/rejections.ts'
-import { reservePlace } from './admission.ts'
+import { reservePlace } from './subscriber-place.ts'
 import { GUARDED_PROBLEMS, problem } from './responses.ts'
 
 declare module 'fastify' {

@@ -9,7 +9,7 @@ import { InvalidCursorError, type Location } from '../backends/backend.ts'
 import { makeFilter } from '../backends/filter.ts'
 import type { Outlet } from '../live/peer.ts'
 import type { ReaderState } from '../live/frames.ts'
-import { reservePlace } from './admission.ts'
+import { reservePlace } from './subscriber-place.ts'
 import { GUARDED_PROBLEMS, problem } from './responses.ts'
 
 type StreamRequest = FastifyRequest<{ Querystring: Static<typeof StreamQuery> }>
