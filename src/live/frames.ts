@@ -8,10 +8,10 @@ import type { Location, Page } from '../backends/backend.ts'
 import type { FrameError, FrameId } from './client-frame.ts'
 import type { FrameMemory, FramePool } from './frame-pool.ts'
 
-/** Why a stretch of events was not delivered. */
+/** Why events were not delivered. */
 export type GapReason = (typeof GAP_REASONS)[number]
 
-/** A stretch of events that was not delivered: what lies between two places. */
+/** Events that were not delivered: those between two cursors. */
 export interface Gap {
   reason: GapReason
   after: string
@@ -33,7 +33,7 @@ export interface Encoding {
    * @param memory where the page lies
    */
   events(page: Page, count: number, cursor: string, memory: FrameMemory, pool: FramePool): FrameBytes
-  /** Nothing new up to this place. */
+  /** Nothing new up to this cursor. */
   silence(cursor: string): Buffer
   gap(gap: Gap): Buffer
 }

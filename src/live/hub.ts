@@ -24,13 +24,13 @@ export interface LiveTimes {
   /** For the answer to a ping. [LIVE-5] */
   pong: number
   /** For the answer of a peer that had bytes waiting within this time. */
-  drain: number
+  slowPong: number
   /** Least time between two summaries of a window. */
   summary: number
 }
 
 /** The contract's times. */
-export const LIVE_TIMES: LiveTimes = { heartbeat: 25_000, ping: 25_000, pong: 8_000, drain: 60_000, summary: 1_000 }
+export const LIVE_TIMES: LiveTimes = { heartbeat: 25_000, ping: 25_000, pong: 8_000, slowPong: 60_000, summary: 1_000 }
 
 /** What live delivery needs. */
 export interface HubOptions {
@@ -63,7 +63,7 @@ interface Member {
   terminate(): void
 }
 
-/** See the module's comment. */
+/** The connections of one service, and what they share. */
 export class Hub {
   readonly #maxSubscribers: number
   readonly #random: () => number

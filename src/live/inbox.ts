@@ -15,7 +15,7 @@ export interface Step {
   run: (() => void | Promise<void>) | undefined
 }
 
-/** See the module's comment. */
+/** The frames of one client. */
 export class Inbox {
   readonly #connection: Connection
   readonly #messages: IncomingMessages

@@ -26,7 +26,7 @@ interface Unfinished {
   since: number
 }
 
-/** See the module's comment. */
+/** What all clients have sent that is not carried out yet. */
 export class IncomingMessages {
   readonly #most: number
   readonly #now: () => number

@@ -22,7 +22,7 @@ export interface ParkingPlace {
   readonly cursor: string
 }
 
-/** See the module's comment. */
+/** All places at which subscribers are parked. */
 export class ParkedSubscribers {
   readonly #scheduler: Scheduler
   readonly #frames: SharedFrames

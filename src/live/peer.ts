@@ -74,8 +74,8 @@ export interface LivenessTimes {
   ping: number
   /** For the answer. */
   pong: number
-  /** For the answer of a peer that had bytes waiting within this time: its answer lies behind full buffers on the way. */
-  drain: number
+  /** For the answer of a peer that had bytes waiting within this time: its answer waits in full buffers on the way. */
+  slowPong: number
 }
 
 /**
@@ -104,10 +104,10 @@ export class Liveness {
    * @returns false if the peer is gone
    */
   check(now: number, isPaused: boolean): boolean {
-    const { ping, pong, drain } = this.#times
+    const { ping, pong, slowPong } = this.#times
     if (this.#isAsking && this.#connection.received !== this.#receivedBefore) this.#isAsking = false
     if (this.#isAsking) {
-      if (now - this.#askedAt < pong || now - this.#outbox.strainedAt < drain) return true
+      if (now - this.#askedAt < pong || now - this.#outbox.strainedAt < slowPong) return true
       return isPaused && this.#connection.buffered === 0
     }
     if (now - this.#askedAt >= ping) {

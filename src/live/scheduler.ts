@@ -15,7 +15,7 @@ export interface Turn {
   abandon(error: unknown): void
 }
 
-/** See the module's comment. */
+/** One queue for all who take turns, in one process. */
 export class Scheduler {
   readonly #queue: Turn[] = []
   readonly #stalled = new Set<Turn>()

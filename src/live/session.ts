@@ -46,7 +46,7 @@ export interface SessionOptions {
   location: Location
 }
 
-/** See the module's comment. */
+/** One client over a WebSocket, from its welcome to its close. */
 export class Session {
   readonly #context: SessionContext
   readonly #connection: Connection

@@ -61,7 +61,7 @@ export interface FrameReader {
 
 const NOTHING = Buffer.alloc(0)
 
-/** See the module's comment. */
+/** The frames that are being read, and those kept for the next to ask. */
 export class SharedFrames {
   readonly #store: EventStore
   readonly #pool = new FramePool()

@@ -4,7 +4,7 @@ import { messageEncoding, openingMessage, type ReaderState } from './frames.ts'
 import { CloseCode, Outbox, type Outlet } from './peer.ts'
 import { Subscriber, type Delivery } from './subscriber.ts'
 
-/** See the module's comment. */
+/** One reader, from the opening of its stream to its end. */
 export class Stream {
   readonly #outlet: Outlet
   readonly #heartbeat: number

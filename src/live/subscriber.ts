@@ -42,7 +42,7 @@ export interface Delivery {
   readonly onError: (error: unknown) => void
 }
 
-/** See the module's comment. */
+/** Tells one peer the events after its cursor that match its filter. */
 export class Subscriber implements FrameReader, Parkable, Turn {
   readonly #delivery: Delivery
   readonly #outlet: Outlet

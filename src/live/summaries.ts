@@ -35,7 +35,7 @@ export interface WatchedWindow {
   isStale: boolean
 }
 
-/** See the module's comment. */
+/** The windows that somebody watches. */
 export class Summaries {
   /** The cursors of the newest summaries. Frames of events end there, so that a summary can follow right after what it counts. */
   readonly cursors = new Set<string>()

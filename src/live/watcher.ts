@@ -20,7 +20,7 @@ interface Watch {
   owedSince: number | undefined
 }
 
-/** See the module's comment. */
+/** The watches of one connection. */
 export class Watcher implements SummaryReader {
   readonly #summaries: Summaries
   readonly #subscriber: Subscriber

@@ -46,7 +46,7 @@ class Mailbox<T> {
 
 type FrameOf<T extends ServerFrame['type']> = Extract<ServerFrame, { type: T }>
 
-/** See above. */
+/** A client over a real WebSocket. */
 export class LiveClient {
   readonly socket: WebSocket
   readonly closed: Promise<{ code: number, reason: string }>

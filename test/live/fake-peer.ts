@@ -3,7 +3,7 @@ import type { ServerFrame } from '../../schemas/index.ts'
 import { REUSED_BYTES } from '../../src/live/frame-pool.ts'
 import type { Connection } from '../../src/live/peer.ts'
 
-/** See above. It takes nothing until it drains, unless it is `eager`. */
+/** It takes nothing until it drains, unless it is `eager`. */
 export class FakePeer implements Connection {
   received = 0
   isPaused = false

@@ -3,7 +3,7 @@ import { Liveness, Outbox } from '../../src/live/peer.ts'
 import { FakePeer } from './fake-peer.ts'
 import { createRig } from './rig.ts'
 
-const TIMES = { ping: 25_000, pong: 8_000, drain: 60_000 }
+const TIMES = { ping: 25_000, pong: 8_000, slowPong: 60_000 }
 
 /** A peer that is looked after every quarter of a second. */
 function watchOver({ eager = true } = {}) {
@@ -65,7 +65,7 @@ t.test('a slow reader of a long resume lives as long as it takes something', asy
       peer.drain(1)
     }
   }), undefined)
-  t.equal(peer.pings, 1, 'it was asked, and the question waits behind what it has not read')
+  t.equal(peer.pings, 1, 'it was asked, and the question waits for what it has not read')
   const left = pass(300_000)
   t.ok(left !== undefined && left <= 60_000, `nothing for a minute: gone after ${left} ms`)
 })

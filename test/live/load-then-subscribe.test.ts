@@ -90,7 +90,7 @@ t.test('property: load, then subscribe', async (t) => {
     }
     const watched = peer.framesOf('summary').map(({ summary }) => summary as Summary)
     const sinceFirst = new Map<string, number>()
-    const eventsBehind = async (cursor: string) => {
+    const eventsAfter = async (cursor: string) => {
       if (!sinceFirst.has(cursor)) sinceFirst.set(cursor, (await read(cursor)).length)
       return sinceFirst.get(cursor)!
     }
@@ -98,9 +98,9 @@ t.test('property: load, then subscribe', async (t) => {
     const summaries = [...loaded, ...watched]
     for (const first of summaries) {
       for (const second of summaries) {
-        const [behindFirst, behindSecond] = [await eventsBehind(first.cursor), await eventsBehind(second.cursor)]
-        if (first === second || first.time_window !== second.time_window || first.from !== second.from || behindFirst < behindSecond) continue
-        const problem = misfit(first, all.slice(all.length - behindFirst, all.length - behindSecond), second)
+        const [afterFirst, afterSecond] = [await eventsAfter(first.cursor), await eventsAfter(second.cursor)]
+        if (first === second || first.time_window !== second.time_window || first.from !== second.from || afterFirst < afterSecond) continue
+        const problem = misfit(first, all.slice(all.length - afterFirst, all.length - afterSecond), second)
         if (problem !== undefined) throw new Error(problem)
         pairs++
       }

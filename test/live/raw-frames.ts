@@ -26,7 +26,7 @@ export interface RawFrame {
   payload: Buffer
 }
 
-/** See above. The handshake is sent at once, and `bytes` right behind it. */
+/** A connection that speaks WebSocket byte by byte. The handshake is sent at once, and `bytes` right after it. */
 export class RawFrames {
   readonly socket: Socket
   #received: Buffer = Buffer.alloc(0)

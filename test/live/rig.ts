@@ -7,7 +7,7 @@ import { createIngest, type Ingest } from '../../src/ingest/ingest.ts'
 import { Hub, LIVE_TIMES, type HubOptions } from '../../src/live/hub.ts'
 import { TestClock } from '../backends/test-clock.ts'
 
-/** See above. */
+/** What a test drives, and what it looks at. */
 export interface Rig {
   hub: Hub
   clock: TestClock

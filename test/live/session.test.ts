@@ -239,7 +239,7 @@ t.test('positions', async (t) => {
     t.same(peer.frames, [{ type: 'welcome', cursor: head, heartbeat_seconds: 25 }])
   })
 
-  t.test('behind a cursor, and from the earliest', async (t) => {
+  t.test('after a cursor, and from the earliest', async (t) => {
     const peer = new FakePeer()
     open(rig, peer, { location: await rig.store.locate('earliest') })
     await settle()

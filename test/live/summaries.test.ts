@@ -99,7 +99,7 @@ t.test('a window that moves on changes without new events', async (t) => {
   t.equal(totals().at(-1), 0)
 })
 
-t.test('right behind the events that it counts, and before those it does not', async (t) => {
+t.test('right after the events that it counts, and before those it does not', async (t) => {
   const rig = createWatchRig()
   const { session, peer } = open(rig)
   session.receive(WATCH)
