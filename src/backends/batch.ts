@@ -75,7 +75,7 @@ export class Batch {
     return Object.assign(new Batch(0), received, { bytes: Buffer.from(buffer, byteOffset, length), byteLength: length })
   }
 
-  /** Makes room for so many more events. Amortized O(events). */
+  /** Grows the columns, if need be, for so many more events. Amortized O(events). */
   reserve(events = 1): void {
     if (this.count + events <= this.types.length) return
     const larger = new Batch(Math.max(this.types.length * 2, this.count + events))
@@ -102,7 +102,7 @@ export class Batch {
     return offset
   }
 
-  /** Makes room for so many more bytes, which spares `write` from growing bit by bit. */
+  /** Grows the memory of the bytes, if need be, for so many more, which spares `write` from growing bit by bit. */
   reserveBytes(length: number): void {
     if (this.byteLength + length > this.bytes.length) this.#grow(this.byteLength, this.byteLength + length)
   }

@@ -20,7 +20,7 @@ function agree(a: Reading, b: Reading): boolean {
   return Math.abs((b.wall - a.wall) - (b.uptime - a.uptime)) <= 10_000
 }
 
-/** See above. One for each run of a process. */
+/** The rules of the clock, written plainly. One for each run of a process. */
 export class ClockOracle {
   readonly #clock: TestClock
   readonly #readings: Reading[]

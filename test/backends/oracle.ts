@@ -29,7 +29,7 @@ const HORIZON = 8 * DAY / MINUTE
 /** Milliseconds of the unit in which an engine forgets ids. */
 const ENGINE_UNIT = 2 * HOUR
 
-/** See above. */
+/** Everything that was sent, and what a store has to say of it. */
 export class Oracle {
   /** Every accepted event in order of arrival. */
   readonly log: Kept[] = []

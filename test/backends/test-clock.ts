@@ -8,7 +8,7 @@ export const MINUTE = 60_000
 export const HOUR = 60 * MINUTE
 export const DAY = 24 * HOUR
 
-/** See above. */
+/** Stands still until it is moved. */
 export class TestClock implements Clock {
   #wall: number
   #monotonic = 5000

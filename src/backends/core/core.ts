@@ -20,7 +20,7 @@ const HOUR = 3_600_000
 /** Ids and hour entries that one call may clear away beside its work, at the least: well under a millisecond. */
 const UPKEEP = 2048
 
-/** See above. What takes a batch is explained in `Intake`. */
+/** One history, and its clock. How a batch is taken is explained in `Intake`. */
 export class MemoryCore {
   readonly #clock: CoreClock
   readonly #capacities: Capacities

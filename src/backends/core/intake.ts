@@ -41,7 +41,7 @@ export interface Reservation {
   users: number[]
 }
 
-/** See above. It has no clock: `setTime` says what time it is. */
+/** Takes batches into one history. It has no clock: `setTime` says what time it is. */
 export class Intake {
   readonly dedup: DedupIndex
   readonly windows: MinuteWindows

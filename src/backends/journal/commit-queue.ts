@@ -2,7 +2,7 @@
  * Group commit: batches that arrive while a commit runs wait together and share the next one. Ids are reserved when a
  * batch arrives and counted once it is durable, in the order of arrival; a batch that holds only duplicates waits with the
  * others if one of the ids it repeats is not durable yet, and shares its fate. When a commit fails, so does everything
- * that waits behind it, and all reservations are aborted together.
+ * that waits after it, and all reservations are aborted together.
  */
 import { Verdict, type Batch } from '../batch.ts'
 import type { MemoryCore } from '../core/core.ts'
@@ -51,7 +51,7 @@ export function verdictOf(code: TroubleCode): Verdict {
   return code === 'full' ? Verdict.StorageFull : Verdict.StorageUnavailable
 }
 
-/** See above. */
+/** The queue of one journal; nothing in it has been answered yet. */
 export class CommitQueue {
   readonly #options: CommitQueueOptions
   #waiting: Entry[] = []

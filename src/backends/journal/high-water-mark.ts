@@ -31,7 +31,7 @@ export function isCurrent({ isOpen, boot }: Mark, present: string | undefined): 
   return !isOpen || (present !== undefined && boot === present)
 }
 
-/** See the module's comment. */
+/** The mark of one journal. */
 export class HighWaterMark {
   readonly #descriptor: number
   #isClosed = false

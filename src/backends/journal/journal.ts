@@ -51,7 +51,7 @@ export interface JournalOptions extends Capacities {
   thread?: URL
 }
 
-/** See above. */
+/** A backend that takes events once its journal has been read. */
 export interface JournalBackend extends Backend {
   /**
    * Resolves when everything has been read again, or when the journal was closed before.

@@ -10,7 +10,7 @@ import type { Row } from './rows.ts'
 /** Rounds of maintenance to wait after old rows could not be deleted. */
 const PAUSE = 100
 
-/** See above. */
+/** Decides which rows go, and asks the writing thread to delete them. */
 export class Retention {
   readonly #horizon: number
   #oldest: Oldest | undefined

@@ -47,7 +47,7 @@ export interface EventGroup {
   users: Buffer[]
   byteLength: number
   expires: number
-  /** False until the ids are claimed; what came later waits behind it. */
+  /** False until the ids are claimed; what came later waits for it. */
   isReady: boolean
   /** Takes a `Verdict` for each. */
   resolve: (verdicts: Uint8Array) => void

@@ -54,7 +54,7 @@ t.test('a write-ahead log that ends anywhere: each batch is wholly there or whol
   t.ok(new Set(found).size >= 6, `cut at ${[...new Set(found)].join(' ')}`)
 })
 
-t.test('a write-ahead log with a byte that is not what was written: nothing behind it, nothing in part', async (t) => {
+t.test('a write-ahead log with a byte that is not what was written: nothing after it, nothing in part', async (t) => {
   const { file, log, sums } = await makeJournal(t)
   const found: number[] = []
   for (let point = 0; point < 40; point++) {

@@ -22,7 +22,7 @@ interface Leap {
   since: number
 }
 
-/** See above. Everything but `read` tells of the last reading. */
+/** The clock of one core. Everything but `read` tells of the last reading. */
 export class CoreClock {
   readonly #clock: Clock
   readonly #elapsedTime: ElapsedTime

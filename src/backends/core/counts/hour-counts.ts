@@ -7,7 +7,7 @@ const CHUNK_BITS = 12
 const CHUNK_ENTRIES = 1 << CHUNK_BITS
 const CHUNK_MASK = CHUNK_ENTRIES - 1
 
-/** See above. */
+/** The users of one hour, each with how many events; entries are read by their number, from 0. */
 export class HourCounts {
   #users: Uint32Array[] = []
   #counts: Uint32Array[] = []

@@ -5,7 +5,7 @@
 import type { HourCounts } from './hour-counts.ts'
 import { ENTRY, HOUR, HOUR_COUNT, type UserTable } from '../users/user-table.ts'
 
-/** See above. From its beginning to its end no window takes off entries of the hour. */
+/** Folds one hour, step by step. From its beginning to its end no window takes off entries of the hour. */
 export class HourFold {
   readonly #hour: number
   readonly #counts: HourCounts

@@ -1,6 +1,6 @@
 /** Tells readers that there is something new: once for all appends of one turn of the event loop. */
 
-/** See above. */
+/** The listeners of one store. */
 export class AppendSignal {
   readonly #listeners = new Set<() => void>()
   #pending: NodeJS.Immediate | undefined

@@ -29,7 +29,7 @@ const NOTHING = Buffer.alloc(0)
 /** Matches everything that is not hidden. */
 const NO_FILTER = new PreparedFilter({}, () => 0)
 
-/** See above. */
+/** The log of one history. Readers are given copies, so that nothing of a segment is seen after it is used again. */
 export class EventLog {
   readonly capacity: number
   readonly #hashUser: (user: string) => number

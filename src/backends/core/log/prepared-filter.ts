@@ -3,7 +3,7 @@ import { EVENT_TYPES, type Event } from '../../../../schemas/index.ts'
 import type { Filter } from '../../backend.ts'
 import { HIDDEN, type Segment } from './segment.ts'
 
-/** See above. */
+/** Made once for a filter object, and used for every read by it. */
 export class PreparedFilter {
   readonly #types: Uint8Array | undefined
   readonly #users: ReadonlySet<string> | undefined

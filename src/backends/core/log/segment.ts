@@ -12,7 +12,7 @@ export const HIDDEN = 255
 /** No valid event is shorter, so this many bytes an event never leave a segment out of places before it is out of bytes. */
 const SHORTEST_EVENT_BYTES = 120
 
-/** See above. */
+/** One segment; its memory is part of a piece that the log has cut, and stays its own. */
 export class Segment {
   readonly bytes: Buffer
   /** First byte of each event; the event before it ends one byte earlier, at its comma. */
@@ -64,7 +64,7 @@ export class Segment {
   }
 
   /**
-   * Takes event `from` of a batch, which fits, and those behind it that the log is to take, lie in the batch one byte apart,
+   * Takes event `from` of a batch, which fits, and those after it that the log is to take, lie in the batch one byte apart,
    * and still fit: their bytes in one piece, then the commas between. Returns the index after the last.
    * @param userHashes one an event
    */

@@ -17,7 +17,7 @@ export class KeyedHash {
     fill(this.#tables)
   }
 
-  /** 32 bits from a stretch of bytes. O(length). */
+  /** 32 bits from a run of bytes. O(length). */
   bytes(bytes: DataView, start: number, end: number): number {
     const t = this.#tables
     let h = end - start

@@ -29,7 +29,7 @@ export function firstHour(now: number, minutes: number): number {
   return Math.floor((now - minutes * 60_000) / HOUR_MS)
 }
 
-/** See above. */
+/** The users of all windows. */
 export class UserActivity {
   readonly #users: UserTable
   readonly #hours = new Map<number, HourCounts>()
@@ -46,7 +46,7 @@ export class UserActivity {
   /** Who watches, and the users that were counted meanwhile, some more than once. */
   #watchers = 0
   #counted: number[] = []
-  /** The last of the windows' bases: every total holds all of the hours behind it. */
+  /** The last of the windows' bases: every total holds all of the hours after it. */
   #lastBase: number
 
   /** @param foldFrom length from which on an hour may be folded; a test passes its own */

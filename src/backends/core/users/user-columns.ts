@@ -7,7 +7,7 @@ export class UserColumns {
   /** The user's number, or -1. */
   users = new Int32Array(0)
 
-  /** Makes room for the events of a batch; what was there has no meaning any more. */
+  /** Makes the columns long enough for the events of a batch, whose values the caller writes. */
   reserve(events: number): void {
     if (events <= this.users.length) return
     const length = Math.max(1024, 2 * this.users.length, events)

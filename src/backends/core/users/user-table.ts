@@ -35,7 +35,7 @@ const RECORD_BYTES = 4 * RECORD_WORDS
 
 if (TIME_WINDOWS.length > HOUR - TOTALS) throw new RangeError('a record has no room for so many windows')
 
-/** See above. */
+/** All users that are known. Their numbers are used again once they are forgotten. */
 export class UserTable {
   readonly capacity: number
   readonly #hash: KeyedHash
