@@ -1019,7 +1019,7 @@ export interface components {
             events: components["schemas"]["ActivityEvent"][];
             /** @description An opaque place in the order of arrival. It names the history it belongs to and a position in it. */
             cursor: string;
-            /** @description Whether more was retained behind this page when it was made. */
+            /** @description Whether more was retained after this page when it was made. */
             has_more: boolean;
         };
         /**

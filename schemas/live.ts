@@ -15,7 +15,7 @@ export const FRAME_ERROR_CODES = [
   'too_many_requests', 'storage_unavailable', 'internal_error'
 ] as const
 
-/** Why a stretch of events was not delivered. */
+/** Why events were not delivered. */
 export const GAP_REASONS = ['too_slow', 'not_retained', 'other_history'] as const
 
 /** Most characters of a frame's id that is a string. */
@@ -28,7 +28,7 @@ const FrameId = Type.Optional(Type.Union(
   ],
   { description: 'Chosen by the client, echoed in the answer.' }
 ))
-const recovered = Type.Optional(Type.Boolean({ description: 'Whether the stream goes on right behind the cursor that was given; absent when none was.' }))
+const recovered = Type.Optional(Type.Boolean({ description: 'Whether the stream goes on right after the cursor that was given; absent when none was.' }))
 
 export const WelcomeFrame = Type.Object(
   {
@@ -55,8 +55,8 @@ export const GapFrame = Type.Object(
   {
     $id: 'GapFrame',
     title: 'GapFrame',
-    description: 'What lies between the two places was not delivered; events go on behind `cursor`, the newest place at that moment. ' +
-      'Of a lost `after` it is told right behind `welcome` or `subscribed`, which say `recovered: false`.'
+    description: 'What lies between the two cursors was not delivered; events go on after `cursor`, the newest at that moment. ' +
+      'Of a lost `after` it is told right after `welcome` or `subscribed`, which say `recovered: false`.'
   }
 )
 
@@ -67,7 +67,7 @@ export const AckFrame = Type.Object(
 
 export const SubscribedFrame = Type.Object(
   { type: Type.Literal('subscribed'), id: FrameId, cursor: Cursor, recovered },
-  { $id: 'SubscribedFrame', title: 'SubscribedFrame', description: 'The answer to `subscribe` and `unsubscribe`: from here on, behind `cursor`, the new filter holds. Answers come in the order of the frames they answer.' }
+  { $id: 'SubscribedFrame', title: 'SubscribedFrame', description: 'The answer to `subscribe` and `unsubscribe`: from here on, after `cursor`, the new filter holds. Answers come in the order of the frames they answer.' }
 )
 
 export const SummaryFrame = Type.Object(
@@ -76,7 +76,7 @@ export const SummaryFrame = Type.Object(
     $id: 'SummaryFrame',
     title: 'SummaryFrame',
     description: 'A new summary, to those who watch its window: when anything in it but `from` and `to` has changed. ' +
-      'To a connection that gets every event it comes right behind the last one that it counts.'
+      'To a connection that gets every event it comes right after the last one that it counts.'
   }
 )
 

@@ -28,7 +28,7 @@ export const EventPage = Type.Object(
   {
     events: Type.Array(ref(Event)),
     cursor: Cursor,
-    has_more: Type.Boolean({ description: 'Whether more was retained behind this page when it was made.' })
+    has_more: Type.Boolean({ description: 'Whether more was retained after this page when it was made.' })
   },
   { $id: 'EventPage', title: 'EventPage', description: 'Retained events in order of arrival.' }
 )
