@@ -28,7 +28,7 @@ export class Board {
   /**
    * Counts the next events, in the windows that are in place.
    * @param {readonly Event[]} events
-   * @param {string} cursor the place behind them
+   * @param {string} cursor the cursor after them
    * @param {(window: TimeWindow, event: Event) => void} onCount told of each event in each window that counts it
    * @returns {Summary[]} those that were in place here
    */

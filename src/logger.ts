@@ -22,12 +22,12 @@ const WRITE_BYTES = 4 * 1024
 /** Milliseconds after which lines are written that are fewer. */
 const WRITE_INTERVAL = 100
 
-/** Standard output: the terminal if it is one, else as below. */
+/** Standard output: the terminal if it is one, else a target of `toDescriptor`. */
 export function standardOutput(): LogTarget {
   return process.stdout.isTTY ? process.stdout : toDescriptor(1)
 }
 
-/** Writes lines to an open file or pipe behind the back of the event loop, and the rest of them at exit. It emits `drop` with a line that is dropped. */
+/** Writes lines to an open file or pipe without keeping the event loop waiting, and the rest of them at exit. It emits `drop` with a line that is dropped. */
 export function toDescriptor(descriptor: number) {
   return destination({ dest: descriptor, sync: false, minLength: WRITE_BYTES, periodicFlush: WRITE_INTERVAL, maxLength: WAITING_MAX_BYTES })
 }

@@ -163,7 +163,7 @@ t.test('the SSE examples follow and resume', { skip: missing.length > 0 && `not 
   const missed = [anEvent(), anEvent({ event_type: 'signup' })]
   await send(...missed)
   const second = await runUntil(t, here(resume.text).replace('<the last id you saw>', lastId), (output) => data(output).length >= missed.length)
-  t.match(data(second), missed, 'what came behind it, and only that')
+  t.match(data(second), missed, 'what came after it, and only that')
   t.equal(data(second).length, missed.length)
 })
 

@@ -3,7 +3,7 @@ import type { Clock } from '../../src/backends/backend.ts'
 
 export const DAY = 24 * 3_600_000
 
-/** See above. */
+/** A clock that the bench sets. */
 export class SimulatedClock implements Clock {
   #elapsed = 0
   readonly #start = Date.now()

@@ -7,7 +7,7 @@ import { EVENT_TYPES } from '../../schemas/index.ts'
 
 /**
  * How the events of a body are laid out: minified as `JSON.stringify` does it, as an array, a single object or one a
- * line; or an array as Python writes it, whose `json.dumps` puts a space behind each comma and colon, and whose `isoformat`
+ * line; or an array as Python writes it, whose `json.dumps` puts a space after each comma and colon, and whose `isoformat`
  * has microseconds and an offset.
  */
 export const FORMS = ['array', 'object', 'ndjson', 'python'] as const
@@ -41,7 +41,7 @@ interface Template {
   times: number[]
 }
 
-/** See above. */
+/** Makes bodies; no event id comes twice. */
 export class Bodies {
   readonly #templates: Template[]
   readonly #users: number

@@ -13,7 +13,7 @@ export interface Answer {
   body: Buffer
 }
 
-/** See above. */
+/** One connection, with one request at a time. */
 export class Connection {
   readonly #socket: Socket
   #received: Buffer | undefined

@@ -9,7 +9,7 @@ export interface LoadResult {
   latencies: Float64Array
 }
 
-/** See above. */
+/** A number of connections that take the next request as soon as one is answered. */
 export class Load {
   readonly #connections: Connection[]
 

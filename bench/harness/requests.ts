@@ -45,7 +45,7 @@ export class PostRequests {
     return this.#bytes.subarray(this.#offsets[i], this.#offsets[i + 1])
   }
 
-  /** Makes room behind `used` bytes; the first request tells about how much all of them need. */
+  /** Makes room after `used` bytes; the first request tells about how much all of them need. */
   #reserve(used: number, length: number): void {
     if (used + length <= this.#bytes.length) return
     const larger = Buffer.allocUnsafeSlow(Math.max(Math.ceil((used + length) * 1.25), Math.ceil(length * this.count * 1.1)))

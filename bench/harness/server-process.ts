@@ -37,7 +37,7 @@ export interface Usage {
   residentBytes: number
 }
 
-/** See above. Its standard output goes nowhere, as a log that is written and not looked at. */
+/** A server of its own process. Its standard output goes nowhere, as a log that is written and not looked at. */
 export class ServerProcess {
   readonly port: number
   readonly #child: ChildProcess
@@ -72,7 +72,7 @@ export class ServerProcess {
 
   usage(): Usage {
     try {
-      // The name, in parentheses, may hold anything; the fields behind it are proc_pid_stat(5)'s, from the third on.
+      // The name, in parentheses, may hold anything; the fields after it are proc_pid_stat(5)'s, from the third on.
       const stat = readFileSync(`/proc/${this.#child.pid}/stat`, 'latin1').replace(/^.*\) /s, '').split(' ')
       const resident = /VmRSS:\s*(\d+) kB/.exec(readFileSync(`/proc/${this.#child.pid}/status`, 'latin1'))?.[1]
       return { cpuSeconds: (Number(stat[11]) + Number(stat[12])) / TICKS, residentBytes: Number(resident) * 1024 }

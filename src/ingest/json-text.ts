@@ -19,7 +19,7 @@ export class JsonText {
     this.#at++
   }
 
-  /** Within an object or array, before a member or behind it: passes a comma; true, and past it, at the closing bracket. */
+  /** Within an object or array, before a member or after it: passes a comma; true, and past it, at the closing bracket. */
   closes(bracket: string): boolean {
     if (this.peek() === ',') this.pass()
     if (this.peek() !== bracket) return false

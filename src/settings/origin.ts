@@ -21,7 +21,7 @@ export function normalizeOrigin(text: string): string {
   if (protocol === 'ws:' || protocol === 'wss:') refuse('is an address of a WebSocket; write the origin of the page, with http or https')
   if (username !== '' || password !== '') throw new ItemMistake(`the origin with the host ${host} has a user in it, which no origin has`)
   if (host.includes('*')) refuse('has a wildcard in it; name each origin, or say * for all of them')
-  if (pathname.length > 1 || search !== '' || hash !== '') refuse('has something behind the host; an origin is only scheme, host and port')
+  if (pathname.length > 1 || search !== '' || hash !== '') refuse('has something after the host; an origin is only scheme, host and port')
   if (host === '') refuse('has no host')
   return `${protocol}//${host.toLowerCase()}`
 }

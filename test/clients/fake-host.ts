@@ -51,7 +51,7 @@ export class FakeSocket extends EventTarget {
 /** Lets everything go on that waits for nothing but its turn. */
 export const settled = () => new Promise<void>((resolve) => setImmediate(resolve))
 
-/** See above. */
+/** What a client sees of its page: time, storage, network. */
 export class FakeHost implements Host {
   time = Date.parse('2026-11-23T14:00:00Z')
   chance = 0

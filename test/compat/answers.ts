@@ -1,7 +1,7 @@
 /** The answers of one application to requests from elsewhere, for tests that wait for the next one. */
 import type { FastifyInstance } from 'fastify'
 
-/** See above. */
+/** Counts answers once they are sent. */
 export class Answers {
   count = 0
   #wake = () => {}

@@ -6,7 +6,7 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 
 const LINE_FEED = 0x0a
 
-/** See above. */
+/** A proxy that cuts each connection after some bytes. */
 export class CuttingProxy {
   readonly #server: Server
   readonly #meanBytes: number

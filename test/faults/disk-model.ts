@@ -30,12 +30,12 @@ type Choice = <T>(safe: T, versions: readonly Version<T>[]) => T
 
 const ZEROS = Buffer.alloc(PAGE)
 
-/** Bytes that grow; what lies behind their end is zero. */
+/** Bytes that grow; what lies after their end is zero. */
 class Content {
   #memory = Buffer.alloc(4 * PAGE)
   size = 0
 
-  /** Bytes from one offset to another, which may lie behind the end; a view until the next change. */
+  /** Bytes from one offset to another, which may lie after the end; a view until the next change. */
   view(from: number, to: number): Buffer {
     this.#reserve(to)
     return this.#memory.subarray(from, to)

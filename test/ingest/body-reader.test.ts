@@ -108,7 +108,7 @@ t.test('a body that is not JSON, with line and column', async (t) => {
   const wide = JSON.stringify({ ...CANONICAL, properties: { k: 'é😹' } }).replaceAll(',', ' ,\t')
   for (const [before, line] of [['[', 1], ['[\n', 2], [`[${wide},\n\n`, 3], [`[${JSON.stringify(CANONICAL, null, 2)},`, 6]] as const) {
     const column = [...`${before}${wide}`.split('\n').at(-1)!].length + 2
-    t.same(problem(`${before}${wide} x]`), ['invalid_json', `unexpected character at line ${line}, column ${column}`], 'behind an event with white space')
+    t.same(problem(`${before}${wide} x]`), ['invalid_json', `unexpected character at line ${line}, column ${column}`], 'after an event with white space')
   }
   const cut: [body: string, line: number, column: number][] = [
     ['[', 1, 2], ['{', 1, 2], ['[1', 1, 3], ['[1,', 1, 4], ['[1, ', 1, 5], ['"abc', 1, 5], ['[\n1,\n', 3, 1], ['{"a":', 1, 6], ['tru', 1, 4], ['-', 1, 2], ['["\\u00', 1, 7], ['["é😹', 1, 5],

@@ -66,7 +66,7 @@ export function offsetText(minutes: number): string {
   return `${minutes < 0 || Object.is(minutes, -0) ? '-' : '+'}${two(Math.floor(size / 60))}:${two(size % 60)}`
 }
 
-/** A timestamp that is good, in any offset and with any number of digits behind the second. */
+/** A timestamp that is good, in any offset and with any number of digits after the second. */
 export const otherTime = fc.record({
   second: fc.integer({ min: 0, max: Math.floor(NOW / 1000) }),
   fraction: fc.stringMatching(/^(\.[0-9]{1,9})?$/),

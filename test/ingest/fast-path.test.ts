@@ -99,10 +99,10 @@ t.test('events with each of their bytes replaced, removed, doubled, and cut ther
     compare(event, 'json', tally)
     t.equal(tally.fast, 1, 'the event as it is takes the fast path')
     for (let i = 0; i < event.length; i++) {
-      const [before, at, behind] = [event.subarray(0, i), event.subarray(i, i + 1), event.subarray(i + 1)]
-      for (const byte of TELLING_BYTES) compare(Buffer.concat([before, Buffer.of(byte), behind]), 'ndjson', tally)
-      compare(Buffer.concat([before, behind]), 'ndjson', tally)
-      compare(Buffer.concat([before, at, at, behind]), 'ndjson', tally)
+      const [before, at, after] = [event.subarray(0, i), event.subarray(i, i + 1), event.subarray(i + 1)]
+      for (const byte of TELLING_BYTES) compare(Buffer.concat([before, Buffer.of(byte), after]), 'ndjson', tally)
+      compare(Buffer.concat([before, after]), 'ndjson', tally)
+      compare(Buffer.concat([before, at, at, after]), 'ndjson', tally)
       compareEverywhere(before, tally)
     }
     t.ok(tally.fast > 1000 && tally.bad > 4000, tally.text)
@@ -158,7 +158,7 @@ t.test('any user id, whatever its letters are made of', async (t) => {
   t.ok(tally.good > 300 && tally.fast === tally.good && tally.bad > 300, tally.text)
 })
 
-t.test('any moment in any offset, with any digits behind the second, wherever the timestamp stands', async (t) => {
+t.test('any moment in any offset, with any digits after the second, wherever the timestamp stands', async (t) => {
   const tally = new Tally()
   const fields = fc.shuffledSubarray(['event_id', 'user_id', 'event_type', 'timestamp', 'properties'], { minLength: 5 })
   fc.assert(fc.property(fc.array(fc.tuple(fields, otherTime), { minLength: 1, maxLength: 4 }), fc.constantFrom(',', ' ,\n', '\n'), (events, between) => {
@@ -247,14 +247,14 @@ t.test('bodies of many chunks, whose events lie across their ends', async (t) =>
   }
   const odd = JSON.stringify(CANONICAL).replace('"user_id"', '"user\\u005fid"')
   const spaced = JSON.stringify(CANONICAL).replaceAll(',', ', ')
-  for (const behind of [filled(200), odd, spaced, OTHER, 'x', filled(EVENT_MAX_BYTES), filled(EVENT_MAX_BYTES + 1)]) {
-    for (const cut of [-1, 0, 1, 2, 50, behind.length - 1, behind.length, behind.length + 1, behind.length + 2]) {
+  for (const after of [filled(200), odd, spaced, OTHER, 'x', filled(EVENT_MAX_BYTES), filled(EVENT_MAX_BYTES + 1)]) {
+    for (const cut of [-1, 0, 1, 2, 50, after.length - 1, after.length, after.length + 1, after.length + 2]) {
       // The chunk ends `cut` bytes into the event that is tried, or into what is after it.
       const before: string[] = []
       let left = chunk - cut - 1
       for (; left > 2 * EVENT_MAX_BYTES; left -= EVENT_MAX_BYTES) before.push(filled(EVENT_MAX_BYTES - 1))
       for (const length of [Math.ceil(left / 2), Math.floor(left / 2)]) before.push(filled(length - 1))
-      const events = [...before, behind, filled(300), odd, filled(300)]
+      const events = [...before, after, filled(300), odd, filled(300)]
       compare(Buffer.from(`[${events.join(',')}]`), 'json', tally)
       compare(Buffer.from(events.join('\n')), 'ndjson', tally)
       compare(Buffer.from(` ${events.join(' \r\n')} `), 'ndjson', tally)

@@ -230,7 +230,7 @@ const REJECT: Record<string, string | number[]> = {
   'structure: vertical tab': '[\v]',
   'structure: line separator': '[1\u2028]',
   'structure: word joiner': '[\u2060]',
-  'structure: NUL behind': '[]\u0000',
+  'structure: NUL after': '[]\u0000',
   'structure: NUL alone': '\u0000',
   'structure: NUL between': '[1,\u00002]',
   'structure: angle bracket': '<.>',

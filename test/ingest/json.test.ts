@@ -137,9 +137,9 @@ t.test('tokens in any order', async (t) => {
 
 t.test('a value ends where it ends, whatever follows', async (t) => {
   const closed = tree.filter((value) => value.kind !== 'scalar' || value.text.endsWith('"'))
-  fc.assert(fc.property(closed, fc.constantFrom('', ',', ' ', ']', '}', 'x', '"', '1', '\n{}'), (value, behind) => {
+  fc.assert(fc.property(closed, fc.constantFrom('', ',', ' ', ']', '}', 'x', '"', '1', '\n{}'), (value, after) => {
     const text = Buffer.from(render(value))
-    assert.equal(skipValue(Buffer.concat([text, Buffer.from(behind)]), 0, text.length + behind.length), text.length)
+    assert.equal(skipValue(Buffer.concat([text, Buffer.from(after)]), 0, text.length + after.length), text.length)
   }), { numRuns: 300 })
   t.pass('for every value that shows its end')
 })

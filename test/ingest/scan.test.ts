@@ -18,36 +18,36 @@ function scan(body: Buffer, at: number, batch: Batch, layout: Layout = Layout.It
 }
 
 t.test('reads from its place on, and not beyond the body', async (t) => {
-  for (const [before, behind] of [['', ''], ['[', ']'], ['x', '}'], ['{', ';"a":1}'], ['"', '"']]) {
-    const body = Buffer.concat([Buffer.from(before), event, Buffer.from(behind)])
+  for (const [before, after] of [['', ''], ['[', ']'], ['x', '}'], ['{', ';"a":1}'], ['"', '"']]) {
+    const body = Buffer.concat([Buffer.from(before), event, Buffer.from(after)])
     const end = before.length + event.length
     for (let limit = before.length; limit < end; limit++) {
-      // What was behind it in the body before must not count.
+      // What was after it in the body before must not count.
       const batch = new Batch()
       scan(body, before.length, batch)
       batch.clear()
-      t.same([...scan(body.subarray(0, limit), before.length, batch), batch.count], [before.length, Place.Stuck, 0], `cut at ${limit} within ${before}...${behind}`)
+      t.same([...scan(body.subarray(0, limit), before.length, batch), batch.count], [before.length, Place.Stuck, 0], `cut at ${limit} within ${before}...${after}`)
     }
     const batch = new Batch()
-    t.same(scan(body, before.length, batch), [end, Place.After], `within ${before}...${behind}`)
+    t.same(scan(body, before.length, batch), [end, Place.After], `within ${before}...${after}`)
     t.match(eventsOf(batch), [{ id: CANONICAL.event_id, user: 'ada', index: 5, text: event.toString() }])
   }
 })
 
 t.test('says where it stopped, and why', async (t) => {
   const three = `${event}, ${event},\n${event}`
-  const behindFirst = event.length + 2
-  const behindSecond = behindFirst + event.length + 2
+  const afterFirst = event.length + 2
+  const afterSecond = afterFirst + event.length + 2
   for (const [text, layout, room, end, place, count] of [
     [`${three}]`, Layout.Items, 9, three.length, Place.After, 3],
-    [`${three}]`, Layout.Items, 2, behindSecond, Place.Before, 2],
+    [`${three}]`, Layout.Items, 2, afterSecond, Place.Before, 2],
     [`${three},x]`, Layout.Items, 9, three.length + 1, Place.Stuck, 3],
     [`${three},`, Layout.Items, 9, three.length, Place.After, 3],
     [three, Layout.Lines, 9, 0, Place.Stuck, 0],
     [`${event}\r\n${event}\n\n${event}`, Layout.Lines, 9, event.length * 3 + 4, Place.After, 3],
     [`${event}\n \n`, Layout.Lines, 9, event.length, Place.After, 1],
-    [`${event}\n\n${event} ,\n`, Layout.Lines, 9, behindFirst, Place.Stuck, 1],
-    [`${event}\n\n${event}`, Layout.Lines, 1, behindFirst, Place.Before, 1]
+    [`${event}\n\n${event} ,\n`, Layout.Lines, 9, afterFirst, Place.Stuck, 1],
+    [`${event}\n\n${event}`, Layout.Lines, 1, afterFirst, Place.Before, 1]
   ] as const) {
     const batch = new Batch()
     t.same([...scan(Buffer.from(text), 0, batch, layout, room), batch.count], [end, place, count], text.replaceAll(event.toString(), 'event'))

@@ -91,7 +91,7 @@ t.test('any moment in any offset, against Date', async (t) => {
   fc.assert(fc.property(moment, ({ time, offset, fraction, lower }) => {
     const local = new Date(time + offset * 60_000)
     if (local.getTime() < 0) return
-    // More digits behind the milliseconds change nothing.
+    // More digits after the milliseconds change nothing.
     const text = local.toISOString().slice(0, -1) + fraction + offsetText(offset)
     assert.equal(parseTimestamp(lower ? text.toLowerCase() : text), time, text)
     assert.equal(parseTimestamp(new Date(time).toISOString()), time)

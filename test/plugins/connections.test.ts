@@ -62,7 +62,7 @@ t.test('heads that are there in part: beyond the bound the oldest connection end
   await until(() => connections.unfinishedHeads === 0)
 })
 
-t.test('what comes behind a whole request counts, too, and nothing of a connection that is idle, sends a body or is upgraded', async (t) => {
+t.test('what comes after a whole request counts, too, and nothing of a connection that is idle, sends a body or is upgraded', async (t) => {
   const { app, port } = await startServer(t)
   const { connections } = app
   const client = new RawClient(t, port)

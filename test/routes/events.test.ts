@@ -240,7 +240,7 @@ t.test('compressed bodies that are not whole', async (t) => {
   const body = Buffer.from(JSON.stringify([anEvent(), anEvent()]))
   for (const [encoding, encode] of [['gzip', gzipSync], ['deflate', deflateSync], ['br', brotliCompressSync], ['zstd', zstdCompressSync]] as const) {
     const encoded = encode(body)
-    const broken = { truncated: encoded.subarray(0, -4), empty: Buffer.alloc(0), 'not compressed': body, 'with more behind': Buffer.concat([encoded, body]) }
+    const broken = { truncated: encoded.subarray(0, -4), empty: Buffer.alloc(0), 'not compressed': body, 'with more after it': Buffer.concat([encoded, body]) }
     for (const [name, bytes] of Object.entries(broken)) {
       checkProblem(t, await post(app, bytes, { 'content-encoding': encoding }), 'invalid_encoding')
       t.pass(`${encoding} ${name}`)
