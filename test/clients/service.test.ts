@@ -101,7 +101,7 @@ t.test('a summary and the events after it are the next summary, for every window
   const counted = new Map<string, number>()
   let check = () => {}
   const sender = createSender({ url, maxBatch: 50, maxDelay: 5 })
-  const EVENTS = 3000
+  const EVENTS = 1000
   const done = new Promise<void>((resolve) => {
     check = () => { if (WINDOWS.every((window) => counted.get(window) === EVENTS)) resolve() }
   })
