@@ -5,7 +5,7 @@ import { startServer } from '../harness.ts'
 import { noChromium, openChromium } from './chromium.ts'
 import { FORWARDED, noNginx, startNginx } from './nginx.ts'
 
-t.setTimeout(240_000) // a browser on a busy machine is slow
+t.setTimeout(290_000) // a browser on a busy machine is slow
 
 const WIDTH = 375
 
@@ -48,7 +48,7 @@ t.test('the page', { skip: noChromium || noNginx }, async (t) => {
   const { port } = await startServer(t, { WRITE_KEYS: 'writer', READ_KEYS: 'reader', TRUST_PROXY: 'loopback' })
   const address = `http://127.0.0.1:${await startNginx(t, port, FORWARDED, '/events-api')}/events-api`
   const page = await (await openChromium(t)).newPage({ viewport: { width: WIDTH, height: 700 }, colorScheme: 'dark' })
-  page.setDefaultTimeout(60_000)
+  page.setDefaultTimeout(120_000)
   const complaints: string[] = []
   page.on('console', (message) => {
     if (message.type() === 'error') complaints.push(message.text())

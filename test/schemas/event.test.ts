@@ -27,6 +27,7 @@ import { randomUUID } from 'node:crypto'
 import { Ajv } from 'ajv'
 import { EXAMPLES } from './schemas/examples.ts'
 import { EVENT_TYPES, EventPageQuery, Summary, TimeSeries } from './schemas/index.ts'
+import { writeDocuments } from './openapi/generate.ts'
 import { createMemoryBackend } from './src/backends/memory.ts'
 import { createIngest } from './src/ingest/ingest.ts'
 
@@ -46,12 +47,13 @@ const ajv = new Ajv({ validateFormats: false })
 const examples = [[Summary, EXAMPLES.Summary], [TimeSeries, EXAMPLES.TimeSeries]].map(([schema, example]) => ajv.validate(schema, example))
 console.log(JSON.stringify({ events_by_type, filtered: page.count, choices: EventPageQuery.properties.event_type.items.enum, examples }))
 await store.close()
+await writeDocuments(new URL('openapi/', import.meta.url))
 `
 
 t.test('adding a type touches one file', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'event-types-'))
   t.teardown(() => rm(directory, { recursive: true }))
-  for (const part of ['schemas', 'src']) await cp(join(ROOT, part), join(directory, part), { recursive: true })
+  for (const part of ['clients/client.js', 'dashboard', 'openapi', 'package.json', 'schemas', 'src']) await cp(join(ROOT, part), join(directory, part), { recursive: true })
   await symlink(join(ROOT, 'node_modules'), join(directory, 'node_modules'))
   const file = join(directory, 'schemas', 'event.ts')
   const before = await readFile(file, 'utf8')
@@ -60,10 +62,9 @@ t.test('adding a type touches one file', async (t) => {
   const after = before.replace(/EVENT_TYPES = \[.*\] as const/, `EVENT_TYPES = [${types.map((type) => `'${type}'`).join(', ')}] as const`)
   t.not(after, before)
   await writeFile(file, after)
-  await writeFile(join(directory, 'package.json'), '{"type":"module"}')
   await writeFile(join(directory, 'program.ts'), PROGRAM)
 
-  const { stdout } = await promisify(execFile)(process.execPath, ['program.ts'], { cwd: directory, timeout: 30_000 })
+  const { stdout } = await promisify(execFile)(process.execPath, ['program.ts'], { cwd: directory, timeout: 120_000 })
   const [fast, plain, { events_by_type, filtered, choices, examples }] = stdout.trim().split('\n').map((line) => JSON.parse(line))
   for (const receipt of [fast, plain]) {
     t.equal(receipt.accepted, types.length, 'every type is accepted')
@@ -73,4 +74,9 @@ t.test('adding a type touches one file', async (t) => {
   t.equal(filtered, 2, 'and can be filtered by')
   t.same(choices, types, 'as the query says')
   t.same(examples, [true, true], 'the examples still keep to the schemas')
+  for (const name of ['openapi.json', 'asyncapi.json']) {
+    const { EventType, EventsByType } = JSON.parse(await readFile(join(directory, 'openapi', name), 'utf8')).components.schemas
+    t.same(EventType.enum, types, `${name} has it`)
+    t.same([Object.keys(EventsByType.properties), EventsByType.required], [types, types], 'and counts by it')
+  }
 })
