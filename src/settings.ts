@@ -31,7 +31,7 @@ export const SettingsSchema = Type.Object({
   DATA_DIR: Type.String({ default: './data', description: 'Folder of the journal; made if it does not exist.' }),
   JOURNAL_SYNC: StringEnum(['full', 'normal'] as const, { default: 'full', description: 'What acknowledged events survive in the journal: `full` power loss, `normal` only the end of the process.' }),
   REDIS_NODES: List(readNodes, 'Some nodes of the Redis or Valkey Cluster, or its one server: host:port, separated by commas.'),
-  REDIS_PREFIX: Type.String({ default: 'events', pattern: '^[A-Za-z0-9._-]{1,32}$', description: 'What all keys in the engine begin with; letters, digits and ._-' }),
+  REDIS_PREFIX: Type.String({ default: 'events', pattern: '^[A-Za-z0-9._-]{1,32}$', expects: '1 to 32 letters, digits and ._-', description: 'What all keys in the engine begin with; letters, digits and ._-' }),
   REDIS_PARTITIONS: Type.Integer({ default: 16, minimum: 1, maximum: 64, description: 'Partitions of users; fixed once there are data.' }),
   REDIS_USERNAME: Type.String({ default: '', description: 'User at the engine; empty: the default one.' }),
   REDIS_PASSWORD: Type.String({ default: '', description: 'Password at the engine.' }),
@@ -39,6 +39,12 @@ export const SettingsSchema = Type.Object({
   REDIS_WAIT: Type.Integer({ default: 0, minimum: 0, maximum: 5, description: 'Replicas of a master that must have an event before it is acknowledged.' }),
   PORT: Type.Integer({ default: 8080, minimum: 0, maximum: 65535, description: 'Port to listen on; 0 takes any free one.' }),
   HOST: Type.String({ default: '127.0.0.1', description: 'Address to listen on; 0.0.0.0 for every one.' }),
+  BASE_PATH: Type.String({
+    default: '',
+    pattern: '^(?:/[A-Za-z0-9._~-]+)*$',
+    expects: 'a path such as /events-api, with no slash at its end',
+    description: 'Path under which a proxy serves the service, such as /events-api; problems and the OpenAPI document name it. The proxy takes it away again.'
+  }),
   LOG_LEVEL: StringEnum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const, { default: 'info', description: 'Least severe log lines to write.' }),
   MAX_BODY_BYTES: Bytes(10 * MIB, 1024, 1024 * MIB, 'Largest body of one request, as sent and decompressed.'),
   MAX_EVENTS: Type.Integer({ default: 10_000, minimum: 1, maximum: 1_000_000, description: 'Most events of one request.' }),
@@ -79,6 +85,7 @@ export class SettingsError extends Error {
 
 // Without strictNumbers a bound also holds for Infinity.
 const ajv = new Ajv({ allErrors: true, removeAdditional: true, useDefaults: true, coerceTypes: true, strictNumbers: false })
+  .addKeyword('expects')
   .addKeyword({
     keyword: 'list',
     modifying: true,
@@ -121,7 +128,7 @@ function describeMistake(name: string, env: NodeJS.ProcessEnv): string {
 /** What a value must be; text may be anything. */
 function expectation(schema: TSchema): string {
   if (schema.enum !== undefined) return `one of ${schema.enum.join(', ')}`
-  if (schema.pattern !== undefined) return '1 to 32 letters, digits and ._-'
+  if (schema.expects !== undefined) return schema.expects
   return `a whole number from ${schema.minimum} to ${schema.maximum}`
 }
 

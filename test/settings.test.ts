@@ -78,6 +78,8 @@ t.test('one mistake at a time', async (t) => {
     ['STORE', 'redis', /REDIS_NODES must name a node/],
     ['REDIS_NODES', 'localhost', /REDIS_NODES: "localhost" is no node/],
     ['REDIS_PREFIX', 'a b', /REDIS_PREFIX must be 1 to 32 letters/],
+    ['BASE_PATH', '/events-api/', /BASE_PATH must be a path such as \/events-api, with no slash at its end/],
+    ['BASE_PATH', 'events', /BASE_PATH must be a path/],
     ['PORT', 'http', /PORT must be a whole number from 0 to 65535, not "http"/],
     ['PORT', '65536', /65535/],
     ['PORT', '-1', /PORT/],

@@ -35,9 +35,9 @@ function asProblem({ code, reason }: ConnectionError): ProblemError {
 }
 
 /** Writes a problem to a connection on which no request can be told apart any more. */
-function writeProblem(connection: Socket, { code, message }: ProblemError, requestId: string): void {
+function writeProblem(connection: Socket, basePath: string, { code, message }: ProblemError, requestId: string): void {
   const { status } = PROBLEMS[code]
-  const body = problemBody(code, message, requestId)
+  const body = problemBody(basePath, code, message, requestId)
   connection.write([
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
     `content-type: ${PROBLEM_MEDIA_TYPE}`,
@@ -64,7 +64,8 @@ export default fp(async (app) => {
       }
       const id = v7()
       app.log.info({ request_id: id, code: problem.code, reason }, 'connection refused')
-      writeProblem(connection, problem, id)
+      app.rejections.addRequest(problem.code, {}) // nothing that was sent is known to be what it says [OPS-1]
+      writeProblem(connection, app.settings.BASE_PATH, problem, id)
       lingering.add(connection)
     })
   }
@@ -97,4 +98,4 @@ export default fp(async (app) => {
 
   // Other expectations may be ignored (RFC 9110 section 10.1.1).
   server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => server.emit('request', request, response))
-}, { name: 'client-errors', dependencies: ['settings', 'headers', 'origins', 'problems', 'pipelining', 'lingering-close'] })
+}, { name: 'client-errors', dependencies: ['settings', 'headers', 'origins', 'problems', 'rejections', 'pipelining', 'lingering-close'] })

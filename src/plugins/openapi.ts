@@ -12,7 +12,7 @@ import { PROBLEMS, type ProblemCode } from '../errors.ts'
 import { exampleOf } from '../problem-guide.ts'
 import { share } from './openapi-components.ts'
 
-const DESCRIPTION = `Takes user activity events, counts each exactly once, answers how many, by whom and when, and streams them live.
+const describe = (basePath: string) => `Takes user activity events, counts each exactly once, answers how many, by whom and when, and streams them live.
 
 **Retry anything; the count stays exact, and the very next answer shows it.** An \`event_id\` counts once, however often
 and over whichever transport it is sent.
@@ -21,7 +21,7 @@ Answers may gain fields and codes; ignore what you do not know.
 
 **Live:** \`GET /ws/events\` is a WebSocket of JSON text frames: it delivers events as they are accepted, resumes after a
 cursor, takes events to publish, and sends summaries when they change. Its frames are described in
-[\`/asyncapi.json\`](/asyncapi.json); a plain request is answered with 426.
+[\`/asyncapi.json\`](${basePath}/asyncapi.json); a plain request is answered with 426.
 
 Keys are needed only where they are set: \`writeKey\` to send events, \`readKey\` for everything that reads.
 
@@ -189,17 +189,17 @@ const complete: SwaggerTransformObject = (made) => {
   return document as object
 }
 
-const options: FastifyDynamicSwaggerOptions = {
+const makeOptions = (basePath: string): FastifyDynamicSwaggerOptions => ({
   openapi: {
     openapi: '3.1.0',
     info: {
       title: 'Event processing service',
       version: packageJson.version,
-      description: DESCRIPTION,
+      description: describe(basePath),
       license: { name: 'MIT', identifier: 'MIT' } as { name: string },
       contact: { name: packageJson.name }
     },
-    servers: [{ url: '/', description: 'This service' }],
+    servers: [{ url: basePath || '/', description: 'This service' }],
     tags: [
       { name: 'events', description: 'Send events, and read them again.' },
       { name: 'live', description: 'Follow events as they are accepted.' },
@@ -217,8 +217,8 @@ const options: FastifyDynamicSwaggerOptions = {
   refResolver: { buildLocalReference: (json, _base, _fragment, i) => String(json.$id ?? `def-${i}`) },
   transform: addSecurity,
   transformObject: complete
-}
+})
 
 export default fp(async (app) => {
-  await app.register(swagger, options)
-}, { name: 'openapi' })
+  await app.register(swagger, makeOptions(app.settings.BASE_PATH))
+}, { name: 'openapi', dependencies: ['settings'] })

@@ -21,10 +21,10 @@ export const PROBLEM_MEDIA_TYPE = 'application/problem+json; charset=utf-8'
 /** Seconds after which a request that met no storage may be sent again. */
 export const RETRY_AFTER = '1'
 
-/** The body of a problem answer. */
-export function problemBody(code: ProblemCode, detail: string, requestId: string, fields?: object): string {
+/** The body of a problem answer; its type is an address under the path that the service is served under. */
+export function problemBody(basePath: string, code: ProblemCode, detail: string, requestId: string, fields?: object): string {
   const { status, title } = PROBLEMS[code]
-  return JSON.stringify({ type: `/problems/${code}`, title, status, code, detail, request_id: requestId, ...fields })
+  return JSON.stringify({ type: `${basePath}/problems/${code}`, title, status, code, detail, request_id: requestId, ...fields })
 }
 
 /** Answers with a problem; `fields` are further members of its body, such as a receipt's. */
@@ -36,7 +36,7 @@ export function sendProblem(reply: FastifyReply, error: ProblemError, fields?: o
   return reply
     .code(error.statusCode)
     .headers({ ...error.headers, 'x-request-id': id, 'content-type': PROBLEM_MEDIA_TYPE })
-    .send(problemBody(error.code, error.message, id, fields))
+    .send(problemBody(request.server.settings.BASE_PATH, error.code, error.message, id, fields))
 }
 
 /** Fastify's own refusals that have a code of ours. */
@@ -102,4 +102,4 @@ export default fp(async (app) => {
     if (request.url === '*' && request.method === 'OPTIONS') return reply.code(204).header('allow', 'GET, HEAD, OPTIONS, POST').send()
     return sendProblem(reply, notFound(request))
   })
-}, { name: 'problems', dependencies: ['rejections'] })
+}, { name: 'problems', dependencies: ['settings', 'rejections'] })

@@ -63,3 +63,31 @@ t.test('under a prefix the client finds everything, itself included', { skip, ti
   t.same(await seen, ['ada'])
   await sender.close()
 })
+
+t.test('under a path that BASE_PATH names, every address that the service gives leads to it', { skip, timeout: 60_000 }, async (t) => {
+  const BASE_PATH = '/events-api'
+  const { port } = await startServer(t, { BASE_PATH })
+  const url = `http://127.0.0.1:${await startNginx(t, port, FORWARDED, BASE_PATH)}${BASE_PATH}`
+  const statusOf = async (address: string, base: string) => (await fetch(new URL(address, base))).status
+
+  for (const [path, init] of [['/nope', {}], ['/events?limit=x', {}], ['/events', { method: 'POST', body: '{' }]] as const) {
+    const answer = await fetch(`${url}${path}`, init)
+    const { type, code } = await answer.json() as { type: string, code: string }
+    t.equal(type, `${BASE_PATH}/problems/${code}`)
+    t.equal(await statusOf(type, answer.url), 200, code)
+  }
+  const document = await (await fetch(`${url}/openapi.json`)).json() as { servers: { url: string }[], info: { description: string } }
+  t.equal(await statusOf(`${document.servers[0].url}/health`, url), 200, 'the server')
+  const links = [...document.info.description.matchAll(/\]\((\/[^)]+)\)/g)].map(([, link]) => link)
+  t.ok(links.length > 0)
+  for (const link of links) t.equal(await statusOf(link, url), 200, link)
+
+  for (const path of ['/', '/docs', '/docs/']) {
+    const page = await fetch(`${url}${path}`, { headers: { accept: 'text/html' } })
+    t.equal(page.status, 200, path)
+    t.ok(page.url.startsWith(`${url}/`), `${page.url} is still under the path`)
+    for (const [, address] of (await page.text()).matchAll(/\b(?:src|href)="([^"#:]+)"/g)) t.equal(await statusOf(address, page.url), 200, `${address} of ${path}`)
+  }
+  const plain = await fetch(`${url}/`, { headers: { accept: '*/*' } })
+  t.ok(plain.url.startsWith(`${url}/docs`), 'redirects stay under it')
+})
