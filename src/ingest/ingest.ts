@@ -92,7 +92,9 @@ export function createIngest({ store, maxEvents, onReceipt, fastPath = true, tur
       for (; step.done !== true; step = work.next()) if (turns.isOver) await turns.next()
       const judging = validateOnly ? store.check(batch) : store.append(batch)
       onRead?.()
-      const receipt = makeReceipt(batch, step.value.errors, await judging)
+      const judgement = await judging
+      if (turns.isOver) await turns.next()
+      const receipt = makeReceipt(batch, step.value.errors, judgement)
       if (!validateOnly) onReceipt?.(receipt, sender)
       return receipt
     } finally {

@@ -25,7 +25,7 @@ cursor, takes events to publish, and sends summaries when they change. Its frame
 
 Keys are needed only where they are set: \`writeKey\` to send events, \`readKey\` for everything that reads.
 
-Errors are problem details (RFC 9457); every \`code\` can be looked up at \`/problems/<code>\`; [\`/problems\`](/problems)
+Errors are problem details (RFC 9457); every \`code\` can be looked up at \`/problems/<code>\`; [\`/problems\`](${basePath}/problems)
 lists them all.`
 
 /** Addresses whose query string nobody looks at: probes put all kinds of things there. */

@@ -9,6 +9,7 @@ import {
 import { makeFilter } from '../backends/filter.ts'
 import { ProblemError } from '../errors.ts'
 import { receiptStatus } from '../ingest/receipt.ts'
+import { TURNS } from '../ingest/turns.ts'
 import body, { NDJSON_TYPES } from '../plugins/body.ts'
 import { RETRY_AFTER, sendProblem } from '../plugins/problems.ts'
 import { senderOf } from '../plugins/rejections.ts'
@@ -16,6 +17,9 @@ import { GUARDED_PROBLEMS, json, problem } from './responses.ts'
 
 /** Most bytes of events on one page; it ends early rather than being larger. */
 const PAGE_MAX_BYTES = 4 * 1024 * 1024
+
+/** Errors from which on writing a receipt takes milliseconds; it waits for a turn that has time. [LIMIT-3] */
+const LONG_RECEIPT = 500
 
 const postSchema = {
   operationId: 'sendEvents',
@@ -67,6 +71,7 @@ async function sendEvents(request: FastifyRequest<{ Querystring: Static<typeof I
   const bytes = request.body as Buffer | undefined ?? NO_BODY
   const kind = NDJSON_TYPES.includes(request.mediaType ?? '') ? 'ndjson' : 'json'
   const receipt = reply.receipt = await request.server.ingest(bytes, kind, { validateOnly: request.query.validate_only, sender: senderOf(request) })
+  if (receipt.errors.length > LONG_RECEIPT && TURNS.isOver) await TURNS.next()
   const status = receiptStatus(receipt)
   if (status === 422) return sendProblem(reply, new ProblemError('all_rejected', 'see `errors`; do not send these events again unchanged'), receipt)
   if (status === 503) return sendProblem(reply, new ProblemError('all_unavailable', 'see `errors`; send the same request again', { 'retry-after': retryAfter(request.server, receipt) }), receipt)

@@ -70,3 +70,10 @@ t.test('the page is told what is too long to be read in brief', async (t) => {
   }
   t.notMatch(shown.info.description, /\]\(\//, 'a proxy may have put a prefix before the addresses')
 })
+
+t.test('the document of Swagger UI as YAML is the one that is made once', async (t) => {
+  const app = await startApp(t)
+  const answer = await app.inject('/docs/yaml')
+  t.equal(answer.statusCode, 302)
+  t.equal(answer.headers.location, '../openapi.yaml', 'relative, as there may be a path before it')
+})
