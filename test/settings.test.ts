@@ -27,6 +27,7 @@ t.test('the defaults', async (t) => {
     REDIS_WAIT: 0,
     PORT: 8080,
     HOST: '127.0.0.1',
+    BASE_PATH: '',
     LOG_LEVEL: 'info',
     MAX_BODY_BYTES: 10_485_760,
     MAX_EVENTS: 10_000,
