@@ -202,10 +202,13 @@ class PowerLossRun {
   async #cutAt(recording: Recording, random: Random, cuts: number): Promise<void> {
     const { records, newModel, before } = recording
     const promises = records.flatMap((record, i) => record.type === RecordType.Promise ? [i] : [])
-    // Every other cut comes right after something was promised.
-    const ends = Array.from({ length: cuts }, (_, i) => i % 2 === 0 || promises.length === 0
-      ? Math.floor(random() * records.length)
-      : pick(random, promises) + 1 + Math.floor(3 * random())).sort((a, b) => a - b)
+    const failures = records.flatMap((record, i) => isFailedSync(record) ? [i] : [])
+    const ends = Array.from({ length: cuts }, (_, i) => {
+      // One in three comes right after something was promised, and one while what a failed sync has lost is written again.
+      if (i % 3 === 1 && promises.length > 0) return pick(random, promises) + 1 + Math.floor(3 * random())
+      if (i % 3 === 2 && failures.length > 0) return pick(random, failures) + 1 + Math.floor(30 * random())
+      return Math.floor(random() * records.length)
+    }).sort((a, b) => a - b)
     const model = newModel()
     const promised = [...before]
     let at = 0

@@ -13,6 +13,15 @@ import { cellOffsets, readCell, type Value } from './stored-cells.ts'
 /** The index of the image that counts, beside those of `PageImages.images`. */
 const NEWEST = -1
 
+/**
+ * A row's record begins with the length of its head, and a zero for the position, which is the key: so long is the head, and
+ * so many bytes of the record's length and key come before it.
+ */
+const SHORTEST_HEAD = 9
+const LONGEST_HEAD = 24
+const FEWEST_BEFORE = 2
+const MOST_BEFORE = 13
+
 /** Where a row was found. */
 interface Place {
   page: number
@@ -93,12 +102,17 @@ export class RowFinder {
     for (const at of cellOffsets(content, 'table', page === 1)) this.#take({ page, image: NEWEST, at })
   }
 
-  /** Looks at every byte of every image of a page for rows that fill gaps. */
+  /** Looks in every image of a page for rows that fill gaps, wherever bytes look like the head of one. */
   #search(page: number, gaps: Gaps): void {
+    const isWanted = (position: number): boolean => gaps.has(position)
     this.#images.images(page).forEach((content, image) => {
-      for (let at = 0; at < content.length; at++) {
-        const row = this.#read({ page, image, at }, content, (position) => gaps.has(position))
-        if (row !== undefined && gaps.fill(row.position, row.position + row.count)) this.#keep(row, { page, image, at })
+      for (let zero = content.indexOf(0, 1); zero !== -1; zero = content.indexOf(0, zero + 1)) {
+        const head = content[zero - 1]
+        if (head < SHORTEST_HEAD || head > LONGEST_HEAD) continue
+        for (let at = zero - 1 - FEWEST_BEFORE; at >= Math.max(0, zero - 1 - MOST_BEFORE); at--) {
+          const row = this.#read({ page, image, at }, content, isWanted)
+          if (row !== undefined && gaps.fill(row.position, row.position + row.count)) this.#keep(row, { page, image, at })
+        }
       }
     })
   }
