@@ -17,7 +17,7 @@ const WIDE = { events: 1000, bytes: 1 << 20 }
 const CAPACITIES = { dedupCapacity: 1000, userCapacity: 1000, logBytes: 1 << 20 }
 
 /** Histories of a journal; more where somebody wants to be surer. */
-const RUNS = Number(process.env.CLOCK_RUNS ?? 25)
+const RUNS = Number(process.env.CLOCK_RUNS ?? 12)
 
 const root = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'clocks-'))
 t.teardown(() => rmSync(root, { recursive: true, force: true }))

@@ -13,4 +13,4 @@ backendSuite(t, 'journal', async (request) => {
   const backend = await createJournalBackend({ ...request, directory: mkdtempSync(join(root, 'journal-')), sync: 'normal' })
   await backend.replayed
   return backend
-}, { histories: 30 })
+}, { histories: 15 })

@@ -12,5 +12,5 @@ if (obstacle !== undefined) {
   let made = 0
   backendSuite(t, 'redis', ({ clock, logBytes }) => createRedisBackend({
     nodes: [server.node], wait: 0, prefix: `suite-${made++}`, partitions: 4, logBytes: logBytes * 4, wall: () => clock.wall()
-  }), { hasCapacities: false, order: 'user', time: 'engine', histories: 20 })
+  }), { hasCapacities: false, order: 'user', time: 'engine', histories: 12 })
 }

@@ -32,7 +32,7 @@ export interface BackendTraits {
 }
 
 /** The traits of a store in one process. */
-const LOCAL: BackendTraits = { hasCapacities: true, order: 'arrival', time: 'process', histories: 150 }
+const LOCAL: BackendTraits = { hasCapacities: true, order: 'arrival', time: 'process', histories: 80 }
 
 /** Makes a new, empty backend. It is closed by the suite. */
 export type MakeBackend = (request: BackendRequest) => Promise<Backend>

@@ -2,7 +2,7 @@ import t from 'tap'
 import { makeFolder } from '../backends/journal/rig.ts'
 import { runCrashes } from './crash-run.ts'
 
-const KILLS = 8
+const KILLS = 4
 /** On a machine where as many take longer, fewer must do. */
 const FEWEST_KILLS = 3
 const ENOUGH_MS = 20_000

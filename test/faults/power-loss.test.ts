@@ -3,7 +3,7 @@ import { makeFolder } from '../backends/journal/rig.ts'
 import { runPowerLosses } from './power-loss-run.ts'
 import { preloadObstacle } from './preload.ts'
 
-const CUTS = 12
+const CUTS = 6
 
 t.test('power loss at random moments: what was acknowledged is there, every start succeeds [STORE-1]', { skip: preloadObstacle() ?? false, timeout: 280_000 }, async (t) => {
   const seed = Date.now() % 1_000_000

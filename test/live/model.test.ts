@@ -327,7 +327,7 @@ t.test('property: with a log that holds everything, everybody is told everything
   await fc.assert(fc.asyncProperty(fc.array(action, { minLength: 5, maxLength: 40, size: 'max' }), async (actions) => {
     const gaps = await play(app, port, list, actions, 0)
     if (gaps > 0) throw new Error('a gap, and nothing was forgotten')
-  }), { numRuns: 40, endOnFailure: true })
+  }), { numRuns: 20, endOnFailure: true })
 })
 
 t.test('property: with a log that forgets, everybody is told everything or of what is lost', async (t) => {
@@ -336,6 +336,6 @@ t.test('property: with a log that forgets, everybody is told everything or of wh
   let gaps = 0
   await fc.assert(fc.asyncProperty(fc.array(action, { minLength: 15, maxLength: 60, size: 'max' }), async (actions) => {
     gaps += await play(app, port, list, actions, 6_000)
-  }), { numRuns: 25, endOnFailure: true })
+  }), { numRuns: 12, endOnFailure: true })
   t.ok(gaps > 0, `${gaps} gaps`)
 })
