@@ -49,8 +49,8 @@ t.test('every reference leads to a schema that was registered before', async (t)
 })
 
 t.test('every schema can be compiled, strictly', async (t) => {
-  for (const { $id } of NAMED) t.type(validatorOf($id!), 'function', $id!)
-  for (const [name, schema] of Object.entries(QUERIES)) t.type(compile(schema), 'function', name)
+  for (const { $id } of NAMED) t.doesNotThrow(() => validatorOf($id!), $id!)
+  for (const [name, schema] of Object.entries(QUERIES)) t.doesNotThrow(() => compile(schema), name)
 })
 
 t.test('nothing that generators of clients stumble over', async (t) => {
