@@ -11,13 +11,10 @@ import { SequenceSet } from './dedup/sequence-set.ts'
 import { EventLog } from './log/event-log.ts'
 import { HIDDEN } from './log/segment.ts'
 import { ClockDispute } from './clock/clock-dispute.ts'
+import { BatchUsers } from './users/batch-users.ts'
 import { KeyedHash, viewOf } from './users/keyed-hash.ts'
 import { UserActivity } from './users/user-activity.ts'
-import { UserColumns } from './users/user-columns.ts'
 import { UserTable } from './users/user-table.ts'
-
-/** Hour entries that one batch takes off where users that are due to be forgotten keep others out: a few milliseconds. [LIMIT-3] */
-const EVICTION = 1 << 16
 
 /** How much a core may hold. */
 export interface Capacities {
@@ -48,14 +45,12 @@ export class Intake {
   readonly users: UserTable
   readonly activity: UserActivity
   readonly log: EventLog
-  /** What the log needs of the batch at hand, and what finds its users. */
-  readonly #columns = new UserColumns()
+  /** Of the batch at hand. */
+  readonly #batchUsers: BatchUsers
   /** Ids from this sequence number on are reserved and not committed yet. */
   #committed = 0
   #now: number
   #dispute: ClockDispute | undefined
-  /** Hour entries that the call at hand may still take off. */
-  #evictable = 0
   /** Restored ids none of whose events counts in a window. */
   #restoredLate = new SequenceSet()
 
@@ -65,6 +60,7 @@ export class Intake {
     this.windows = new MinuteWindows(now)
     this.users = new UserTable(userCapacity, new KeyedHash())
     this.activity = new UserActivity(this.users, now)
+    this.#batchUsers = new BatchUsers(this.users, this.activity)
     this.log = new EventLog(logBytes, (user) => {
       const bytes = viewOf(Buffer.from(user))
       return this.users.hash(bytes, 0, bytes.byteLength)
@@ -89,14 +85,14 @@ export class Intake {
       const to = Math.min(from + STRIDE, batch.count)
       const isPlain = this.#isPlain(to - from)
       if (isPlain) this.dedup.claim(batch, from, to)
-      this.users.prefetch(batch, bytes, this.#columns, from, to)
+      this.#batchUsers.prefetch(batch, bytes, from, to)
       if (isPlain) {
         this.#countStride(batch, bytes, from, to)
       } else {
         for (let i = from; i < to; i++) if (this.#claim(batch, bytes, i)) this.#countStride(batch, bytes, i, i + 1)
       }
     }
-    this.log.append(batch, this.#columns.hashes, this.#now)
+    this.log.append(batch, this.#batchUsers.columns.hashes, this.#now)
   }
 
   /**
@@ -106,18 +102,18 @@ export class Intake {
    */
   reserve(batch: Batch): Reservation {
     const bytes = this.#begin(batch)
-    const { users } = this.#columns
+    const { users } = this.#batchUsers.columns
     const reservation: Reservation = { count: 0, waits: false, end: 0, users: [] }
     for (let from = 0; from < batch.count; from += STRIDE) {
       const to = Math.min(from + STRIDE, batch.count)
       const isPlain = this.#isPlain(to - from)
       if (isPlain) this.dedup.claim(batch, from, to)
-      this.users.prefetch(batch, bytes, this.#columns, from, to)
+      this.#batchUsers.prefetch(batch, bytes, from, to)
       for (let i = from; i < to; i++) {
         if (isPlain ? batch.verdicts[i] === Verdict.Accepted : this.#claim(batch, bytes, i)) {
           reservation.count++
           if (!this.windows.holds(batch.times[i])) continue
-          if (users[i] < 0) users[i] = this.#enter(batch, bytes, i, Infinity)
+          if (users[i] < 0) users[i] = this.#batchUsers.enter(batch, bytes, i, Infinity)
           if (this.users.lastSeen(users[i]) < 0) reservation.users.push(users[i])
         } else if (batch.verdicts[i] === Verdict.Duplicate && this.isPending(batch, i)) {
           reservation.waits = true
@@ -131,16 +127,16 @@ export class Intake {
   /** The second half: counts what was reserved, and writes the verdicts. */
   commit(batch: Batch, reservation: Reservation): void {
     this.#count(batch)
-    this.#forgetUncounted(reservation)
+    this.#batchUsers.forgetUncounted(reservation.users)
     this.#committed = reservation.end
-    this.log.append(batch, this.#columns.hashes, this.#now)
+    this.log.append(batch, this.#batchUsers.columns.hashes, this.#now)
   }
 
   /** Takes back every reservation that was not committed; these are all of them. O(ids reserved). */
   abort(reservations: readonly Reservation[]): void {
     this.dedup.retract(this.#committed)
     this.#committed = this.dedup.next
-    for (const reservation of reservations) this.#forgetUncounted(reservation)
+    for (const reservation of reservations) this.#batchUsers.forgetUncounted(reservation.users)
   }
 
   /** Writes the verdicts of a batch that cannot be taken: what has been counted already is a duplicate all the same. */
@@ -188,7 +184,7 @@ export class Intake {
       batch.verdicts[i] = Verdict.Accepted
       batch.types[i] = HIDDEN
     }
-    this.log.append(batch, this.#columns.hashes, arrival.wall)
+    this.log.append(batch, this.#batchUsers.columns.hashes, arrival.wall)
   }
 
   /** Everything has been restored. */
@@ -198,25 +194,24 @@ export class Intake {
 
   /** Writes the verdicts that `append` would, and keeps nothing of the batch. [ING-4] */
   check(batch: Batch): void {
-    this.#evictable = EVICTION
-    this.#hasRoom(batch.count)
+    this.#batchUsers.begin(batch)
+    this.#batchUsers.hasRoom(batch.count, this.#now)
     dryRun(batch, this.dedup, this.users, this.windows, this.#dispute)
   }
 
   #begin(batch: Batch): DataView {
-    this.#columns.reserve(batch.count)
-    this.#evictable = EVICTION
+    this.#batchUsers.begin(batch)
     return viewOf(batch.bytes)
   }
 
   /** Whether so many events can be judged by their ids alone. */
   #isPlain(events: number): boolean {
-    return this.#dispute === undefined && this.#hasRoom(events)
+    return this.#dispute === undefined && this.#batchUsers.hasRoom(events, this.#now)
   }
 
   /** Claims the id of event `i` and finds its user, or writes the verdict that says why not. */
   #claim(batch: Batch, bytes: DataView, i: number): boolean {
-    const { users } = this.#columns
+    const { users } = this.#batchUsers.columns
     const time = batch.times[i]
     const isKnown = this.dedup.has(batch.ids, i * 4)
     if (this.#dispute?.concerns(time, isKnown) === true) {
@@ -228,7 +223,7 @@ export class Intake {
       return false
     }
     if (users[i] < 0 && this.windows.holds(time)) {
-      users[i] = this.#enter(batch, bytes, i, this.users.capacity)
+      users[i] = this.#batchUsers.enter(batch, bytes, i, this.users.capacity)
       if (users[i] < 0) {
         batch.verdicts[i] = Verdict.UserCapacity
         return false
@@ -244,7 +239,7 @@ export class Intake {
     const bytes = this.#begin(batch)
     for (let from = 0; from < batch.count; from += STRIDE) {
       const to = Math.min(from + STRIDE, batch.count)
-      this.users.prefetch(batch, bytes, this.#columns, from, to)
+      this.#batchUsers.prefetch(batch, bytes, from, to)
       this.#countStride(batch, bytes, from, to)
     }
   }
@@ -252,7 +247,7 @@ export class Intake {
   /** Counts the events `from .. to - 1` that were claimed, and writes their verdicts. */
   #countStride(batch: Batch, bytes: DataView, from: number, to: number): void {
     const { verdicts, times, types } = batch
-    const { users } = this.#columns
+    const { users } = this.#batchUsers.columns
     for (let i = from; i < to; i++) {
       if (verdicts[i] !== Verdict.Accepted) continue
       const time = times[i]
@@ -260,38 +255,10 @@ export class Intake {
         verdicts[i] = Verdict.Late
         continue
       }
-      const user = users[i] >= 0 ? users[i] : this.#enter(batch, bytes, i, Infinity)
+      const user = users[i] >= 0 ? users[i] : this.#batchUsers.enter(batch, bytes, i, Infinity)
       this.windows.count(time, types[i], this.users.lastSeen(user))
       this.activity.count(user, time)
     }
-  }
-
-  /** The number of a user whom prefetching did not find, known by now or new; -1 where no more can be. */
-  #enter(batch: Batch, bytes: DataView, i: number, capacity: number): number {
-    const hash = this.#columns.hashes[i]
-    const start = batch.userStart[i]
-    const end = batch.userEnd[i]
-    const known = this.users.find(hash, bytes, start, end)
-    return known >= 0 ? known : this.users.add(hash, bytes, start, end, capacity)
-  }
-
-  /** Forgets the users of a reservation none of whose events was counted. */
-  #forgetUncounted(reservation: Reservation): void {
-    for (const user of reservation.users) if (this.users.lastSeen(user) < 0) this.users.remove(user)
-  }
-
-  /**
-   * Says whether so many new users can come without the capacity being asked. Where not all can, users that are due to be
-   * forgotten should not keep them out: some go now, since nobody may go between finding users and counting for them. Of
-   * millions that are due at once, the rest go in later calls; who finds no room until then may come again.
-   */
-  #hasRoom(users: number): boolean {
-    while (this.users.size + users > this.users.capacity && !this.activity.isSettled && this.#evictable > 0) {
-      const part = Math.min(this.#evictable, EVICTION / 16)
-      this.#evictable -= part
-      this.activity.advance(this.#now, part)
-    }
-    return this.users.size + users <= this.users.capacity
   }
 
   #sequenceOf(batch: Batch, i: number): number {

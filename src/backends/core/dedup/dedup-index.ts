@@ -5,12 +5,8 @@
  */
 import { Verdict, type Batch } from '../../batch.ts'
 import type { ClockReading } from '../clock/clock-reading.ts'
+import { Arrivals } from './arrivals.ts'
 import { HashIndex } from './hash-index.ts'
-
-const MINUTE = 60_000
-
-/** How long an id is remembered at the least, in minutes. */
-export const HORIZON_MINUTES = 8 * 24 * 60
 
 /** Most ids that an index can remember. */
 export const MAX_DEDUP_CAPACITY = 67_000_000
@@ -23,34 +19,20 @@ const CHUNK_IDS = 1 << CHUNK_BITS
 /** Most ids that are claimed or freed together, so that their slots can be prefetched. */
 export const STRIDE = 256
 
-/** When a run of ids arrived, in whole minutes. */
-interface Arrival {
-  /** Sequence number of the first id of the run. */
-  first: number
-  wall: number
-  elapsed: number
-}
-
 /** All ids that are remembered. Every id has a sequence number, counted from 0 in order of arrival. */
 export class DedupIndex {
   readonly capacity: number
   readonly #index = new HashIndex()
   readonly #chunks: (Uint32Array | undefined)[] = new Array(RING / CHUNK_IDS)
   #spare: Uint32Array | undefined
-  /** The arrivals of all ids from `#live` on, oldest first. */
-  readonly #arrivals: Arrival[] = []
-  /** Whether the last of them is of the time that was last set. */
-  #isStamped = false
-  /** The newest id that was forgotten before its time. */
-  #lost: Arrival | undefined
+  /** Of all ids from `#live` on. */
+  readonly #arrivals = new Arrivals()
   /** Next sequence number. */
   #head = 0
   /** First id that still counts as known. */
   #live = 0
   /** First id that still takes room; those before `#live` are removed piecewise. */
   #tail = 0
-  #wall = 0
-  #elapsed = 0
 
   constructor(capacity: number) {
     if (!(capacity >= 1 && capacity <= MAX_DEDUP_CAPACITY)) throw new RangeError(`capacity must be 1 to ${MAX_DEDUP_CAPACITY}`)
@@ -71,31 +53,17 @@ export class DedupIndex {
 
   /** For how many minutes every id has been remembered at the least: HORIZON_MINUTES unless room ran out. */
   get horizonMinutes(): number {
-    if (this.#lost === undefined) return HORIZON_MINUTES
-    return Math.max(0, Math.min(HORIZON_MINUTES, this.#wall - this.#lost.wall, this.#elapsed - this.#lost.elapsed))
+    return this.#arrivals.horizonMinutes
   }
 
   /** Sets the time at which ids arrive from now on. Never goes back. */
-  setTime({ wall, elapsed }: ClockReading): void {
-    this.#wall = Math.max(this.#wall, Math.floor(wall / MINUTE))
-    this.#elapsed = Math.max(this.#elapsed, Math.floor(elapsed / MINUTE))
-    this.#isStamped = false
+  setTime(now: ClockReading): void {
+    this.#arrivals.setTime(now)
   }
 
-  /**
-   * Forgets what is due: an id's time is over when eight days have passed by wall clock and by elapsed time, so that a leap
-   * of the one cannot cut it short [TIME-3]. Frees at most `budget` ids' room.
-   */
+  /** Forgets what is due, and frees at most `budget` ids' room. */
   expire(budget: number): void {
-    this.#isStamped = false
-    let over = 0
-    while (over < this.#arrivals.length && this.#isOver(this.#arrivals[over])) over++
-    if (over > 0) {
-      // At once: after a long silence there are thousands, and each time all that stay are moved.
-      this.#arrivals.splice(0, over)
-      this.#live = this.#arrivals.length > 0 ? this.#arrivals[0].first : this.#head
-    }
-    if (this.#lost !== undefined && this.#isOver(this.#lost)) this.#lost = undefined
+    this.#live = this.#arrivals.expire(this.#head) ?? this.#live
     for (let left = Math.min(budget, this.#live - this.#tail); left > 0; left -= STRIDE) this.#free(Math.min(STRIDE, left))
   }
 
@@ -167,20 +135,11 @@ export class DedupIndex {
   /** Puts the ids `from .. to - 1` into the ring, all in one chunk, as the newest. */
   #write(ids: Uint32Array, from: number, to: number): void {
     if (from === to) return
-    if (!this.#isStamped) this.#stamp()
+    this.#arrivals.add(this.#head)
     const place = this.#head % RING
     const chunk = this.#chunks[place >>> CHUNK_BITS] ??= this.#newChunk()
     chunk.set(ids.subarray(from * 4, to * 4), (place & (CHUNK_IDS - 1)) * 4)
     this.#head += to - from
-  }
-
-  /** Lets a new run of ids begin, unless the last one has the same time. */
-  #stamp(): void {
-    const last = this.#arrivals.at(-1)
-    if (last === undefined || last.wall !== this.#wall || last.elapsed !== this.#elapsed) {
-      this.#arrivals.push({ first: this.#head, wall: this.#wall, elapsed: this.#elapsed })
-    }
-    this.#isStamped = true
   }
 
   /** Takes back the newest ids, those from sequence number `from` on. O(ids taken back). */
@@ -191,8 +150,7 @@ export class DedupIndex {
       this.#index.remove(this.#hashAt(place), place)
     }
     this.#live = Math.min(this.#live, head)
-    while (this.#arrivals.length > 0 && this.#arrivals.at(-1)!.first >= head) this.#arrivals.pop()
-    this.#isStamped = false
+    this.#arrivals.retract(head)
   }
 
   /** The place of an id; one whose time is over is not found, whether it still takes room or not. */
@@ -218,10 +176,6 @@ export class DedupIndex {
     return this.#tail + (place - this.#tail % RING + RING) % RING
   }
 
-  #isOver(arrival: Arrival): boolean {
-    return this.#wall > arrival.wall + HORIZON_MINUTES && this.#elapsed > arrival.elapsed + HORIZON_MINUTES
-  }
-
   /** Frees the room of the oldest ids, of more than one where that is next to nothing. */
   #evict(): void {
     const count = Math.max(1, Math.min(STRIDE, this.capacity >>> 16))
@@ -230,10 +184,8 @@ export class DedupIndex {
   }
 
   #forgetEarly(): void {
-    this.#lost = { ...this.#arrivals[0] }
     this.#live++
-    if (this.#arrivals.length > 1 ? this.#arrivals[1].first === this.#live : this.#live === this.#head) this.#arrivals.shift()
-    this.#isStamped = false
+    this.#arrivals.forgetOldest(this.#live, this.#head)
   }
 
   /** Frees the room of the oldest ids, at most a STRIDE of them. */

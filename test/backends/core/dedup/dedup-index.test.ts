@@ -1,5 +1,6 @@
 import t from 'tap'
-import { DedupIndex, HORIZON_MINUTES, MAX_DEDUP_CAPACITY } from '../../../../src/backends/core/dedup/dedup-index.ts'
+import { HORIZON_MINUTES } from '../../../../src/backends/core/dedup/arrivals.ts'
+import { DedupIndex, MAX_DEDUP_CAPACITY } from '../../../../src/backends/core/dedup/dedup-index.ts'
 
 const MINUTE = 60_000
 const HORIZON = HORIZON_MINUTES * MINUTE
