@@ -27,7 +27,7 @@ export interface ClusterNode {
   id: string
 }
 
-/** See the module's comment. */
+/** Servers that together are one cluster; `remove` ends all of them. */
 export class RedisCluster {
   readonly nodes: ClusterNode[] = []
 

@@ -22,7 +22,7 @@ export async function freePort(): Promise<number> {
   return port
 }
 
-/** See the module's comment. */
+/** One redis-server process of its own. */
 export class RedisProcess {
   readonly port: number
   readonly directory: string

@@ -60,7 +60,7 @@ export class FrameMemory {
   }
 }
 
-/** See the module's comment. */
+/** Buffers for frames, by size; a buffer comes back with its last reference. */
 export class FramePool {
   readonly #free: FrameMemory[] = []
 

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { EVENT_TYPES, type Event } from '../../schemas/index.ts'
 import { append, inspectJournal, type Inspection } from './inspection.ts'
 
-/** See above. */
+/** The files of such a journal, and what a right start finds in them. */
 export interface KilledJournal {
   /** Content of its files by their names; empty ones are left out. */
   files: ReadonlyMap<string, Buffer>

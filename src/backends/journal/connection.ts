@@ -14,7 +14,7 @@ const PATIENCE = 2000
 /** Bytes that the write-ahead log is cut to once it was longer and has been copied. */
 const LOG_LIMIT = 64 << 20
 
-/** See above. */
+/** One open connection to the database, with transactions that are rolled back when they fail. */
 export class Connection {
   readonly db: DatabaseSync
   readonly #sync: Sync

@@ -7,7 +7,7 @@ const MAX_FRAME_OFFSET = 16
 /** Frames from which on the log is copied into the database: 8 MiB. */
 const CHECKPOINT_FRAMES = 512
 
-/** See above. */
+/** The log's index in shared memory: says when the log is to be copied. */
 export class LogIndex {
   readonly #file: string
   readonly #word = new Uint32Array(1)

@@ -23,7 +23,7 @@ export interface StoredRow extends ClockReading {
   events: Uint8Array | undefined
 }
 
-/** See above. */
+/** Reads, appends and deletes rows; every row that is read is checked. */
 export class RowTable {
   readonly #db: DatabaseSync
   readonly #file: string

@@ -34,7 +34,7 @@ export interface AggregatorOptions {
   format: (places: readonly Place[]) => string
 }
 
-/** See the module's comment. */
+/** Adds up what the partitions answer. */
 export class PartitionAggregator implements Aggregator {
   readonly #engine: Engine
   readonly #partitions: readonly Partition[]

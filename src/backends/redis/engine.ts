@@ -49,7 +49,7 @@ type Reply = unknown[]
  */
 const REFUSAL = /NOSCRIPT|MOVED|ASK|TRYAGAIN|CLUSTERDOWN|LOADING|READONLY|MASTERDOWN|non local key/
 
-/** See the module's comment. */
+/** Connections to all masters. Its errors are EngineFullError and StorageUnavailableError. */
 export class Engine {
   readonly #client: Redis | Cluster
   readonly #wait: number

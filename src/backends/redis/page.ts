@@ -5,7 +5,7 @@ import type { Extract, LoggedEvent } from './log-reader.ts'
 
 const NOTHING = Buffer.alloc(0)
 
-/** See the module's comment. */
+/** A page whose events come from several partitions, so that the cursor after each is made of several positions. */
 export class PartitionPage implements Page {
   readonly count: number
   readonly bytes: Buffer

@@ -56,7 +56,7 @@ export interface EventGroup {
 const COMMA = Buffer.from(',')
 const NOTHING = Buffer.alloc(0)
 
-/** See the module's comment. */
+/** Calls of one partition, one at a time, and the end of its log. */
 export class Partition {
   readonly key: string
   readonly #engine: Engine

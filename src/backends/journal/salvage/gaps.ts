@@ -6,7 +6,7 @@ export interface Gap {
   to: number
 }
 
-/** See above. Looking up costs O(log gaps). */
+/** A set of positions that shrinks. Looking up costs O(log gaps). */
 export class Gaps {
   /** In order, none of them empty. */
   readonly list: Gap[]

@@ -11,7 +11,7 @@ const MAGIC = 'SQLite format 3\0'
 /** Bytes that are read at a time; where the disk fails, so many are taken for zeros. */
 const CHUNK = 4096
 
-/** See above. */
+/** All images of the pages of one database; nothing is changed. */
 export class PageImages {
   readonly pageSize: number
   /** Numbers of pages begin with 1. */

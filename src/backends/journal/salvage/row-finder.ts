@@ -39,7 +39,7 @@ export interface Extent {
   isExact: boolean
 }
 
-/** See above. */
+/** Finds rows by their checksums, in the pages that count and in all other bytes. */
 export class RowFinder {
   readonly #images: PageImages
   /** Rows before this position may have no checksum of their figures. */
