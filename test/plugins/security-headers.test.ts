@@ -3,7 +3,7 @@ import { checkProblem, startApp } from '../harness.ts'
 
 t.test('pages carry helmet\'s headers, and nothing that needs TLS', async (t) => {
   const app = await startApp(t)
-  for (const url of ['/dashboard/dashboard.js', '/docs', '/docs/static/swagger-ui-bundle.js', '/docs/static/swagger-ui.css']) {
+  for (const url of ['/dashboard/dashboard.js', '/docs/', '/docs/static/swagger-ui-bundle.js', '/docs/static/swagger-ui.css']) {
     const { statusCode, headers } = await app.inject(url)
     t.equal(statusCode, 200, url)
     const policy = String(headers['content-security-policy'])
@@ -17,13 +17,13 @@ t.test('pages carry helmet\'s headers, and nothing that needs TLS', async (t) =>
 
 t.test('a page loads nothing that its policy forbids', async (t) => {
   const app = await startApp(t)
-  const { body } = await app.inject('/docs')
+  const { body } = await app.inject('/docs/')
   t.notMatch(body, /<script(?![^>]*src=)/, 'no script in the page itself')
   const sources = [...body.matchAll(/(?:src|href)="([^"]+)"/g)].map((match) => match[1])
   t.ok(sources.length >= 5)
   for (const source of sources) {
     t.notMatch(source, /^\w+:|^\/\//, 'from this service only')
-    t.equal((await app.inject(new URL(source, 'http://a/docs').pathname)).statusCode, 200, source)
+    t.equal((await app.inject(new URL(source, 'http://a/docs/').pathname)).statusCode, 200, source)
   }
 })
 
