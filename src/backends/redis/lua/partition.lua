@@ -16,7 +16,7 @@ local WINDOWS = { HOUR, DAY, 7 * DAY }
 local KEY_LIFETIME = 10 * DAY
 
 local FIELDS = { 'epoch', 'next', 'first', 'bytes', 'clock', 'newest', 'appended', 'era', 'ids', 'idsHeld', 'claims', 'claimsHeld',
-  'from1', 'from2', 'from3', 'retiring1', 'retiring2', 'retiring3', 'scan1', 'scan2', 'scan3', 'cleared1', 'cleared2', 'cleared3' }
+  'from1', 'from2', 'from3', 'retiring1', 'retiring2', 'retiring3', 'scan1', 'scan2', 'scan3', 'cleared1', 'cleared2', 'cleared3', 'replid', 'ends' }
 
 -- What a field has that was never written; the others have nothing.
 local INITIAL = { epoch = 1, next = 0, first = 0, bytes = 0, clock = 0, newest = 0, era = 0, ids = 1, idsHeld = 0, claims = 1, claimsHeld = 0 }
@@ -26,14 +26,15 @@ local function text(n) return format('%.0f', n) end
 
 -- Fields that are text. `replid` names the run of a server as a master that wrote last; `ends` says for the last epochs before the
 -- present one at which position each ended.
-local TEXTS = { 'replid', 'ends' }
+local TEXTS = { replid = true, ends = true }
 
 local function readState()
   local values = call('HMGET', STATE, unpack(FIELDS))
   local state = {}
-  for i, name in ipairs(FIELDS) do state[name] = tonumber(values[i] or nil) or INITIAL[name] end
-  values = call('HMGET', STATE, unpack(TEXTS))
-  for i, name in ipairs(TEXTS) do state[name] = values[i] or '' end
+  for i, name in ipairs(FIELDS) do
+    if TEXTS[name] then state[name] = values[i] or ''
+    else state[name] = tonumber(values[i] or nil) or INITIAL[name] end
+  end
   return state
 end
 
@@ -42,12 +43,8 @@ local function writeState(state)
   for _, name in ipairs(FIELDS) do
     if state[name] then
       fields[#fields + 1] = name
-      fields[#fields + 1] = text(state[name])
+      fields[#fields + 1] = TEXTS[name] and state[name] or text(state[name])
     end
-  end
-  for _, name in ipairs(TEXTS) do
-    fields[#fields + 1] = name
-    fields[#fields + 1] = state[name]
   end
   call('HSET', STATE, unpack(fields))
 end
