@@ -5,12 +5,13 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { brotliCompressSync } from 'node:zlib'
+import { freePort } from '../cluster/redis-process.ts'
 
 const { values } = parseArgs({
   options: {
@@ -57,14 +58,6 @@ const ATTACKS: Record<string, (port: number) => Socket[]> = {
 if (values.attack !== undefined) {
   ATTACKS[values.attack](Number(values.port))
   await delay(600_000) // until it is ended
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  return port
 }
 
 /** Sends one request on a fresh connection; resolves with its status, or with nothing if there was no answer. */

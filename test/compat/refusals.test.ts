@@ -2,16 +2,16 @@
  * Refusals reach clients and proxies that send all of a body before they read, or speak HTTP/1.0, or close after every
  * request. [ING-5]
  */
-import { execFile, spawn, spawnSync } from 'node:child_process'
-import { once } from 'node:events'
+import { execFile } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { Agent, request } from 'node:http'
-import { createServer, connect, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
+import { freePort } from '../../cluster/redis-process.ts'
 import { startServer } from '../harness.ts'
+import { missing, startProgram } from './programs.ts'
 
 const REQUESTS = 20
 
@@ -27,29 +27,6 @@ const REFUSALS: readonly { status: number, path?: string, headers: Record<string
   { status: 415, headers: { 'content-type': 'application/xml', authorization: 'Bearer w' } },
   { status: 404, path: '/nope', headers: { 'content-type': 'application/json' } }
 ]
-
-const isThere = (program: string) => spawnSync(program, ['-v']).error === undefined
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
-
-async function untilListening(port: number): Promise<void> {
-  for (;;) {
-    const socket = connect(port, '127.0.0.1')
-    const open = await new Promise<boolean>((resolve) => {
-      socket.once('connect', () => resolve(true)).once('error', () => resolve(false))
-    })
-    socket.destroy()
-    if (open) return
-    await new Promise((resolve) => setTimeout(resolve, 20))
-  }
-}
 
 /** The status that a client sees, or why it sees none. */
 type Client = (port: number, path: string, headers: Record<string, string>) => Promise<number | string>
@@ -87,13 +64,8 @@ async function startProxy(t: Test, program: string, args: (config: string) => st
   const port = await freePort()
   const file = join(folder, 'proxy.conf')
   await writeFile(file, config(port, folder))
-  const child = spawn(program, args(file), { stdio: 'ignore' })
-  t.teardown(async () => {
-    child.kill('SIGTERM')
-    await once(child, 'exit')
-    await rm(folder, { recursive: true })
-  })
-  await untilListening(port)
+  t.teardown(() => rm(folder, { recursive: true }))
+  await startProgram(t, port, program, args(file))
   return port
 }
 
@@ -131,7 +103,7 @@ const CASES: readonly { name: string, needs?: string, proxy: (t: Test, upstream:
 ]
 
 for (const { name, needs, proxy, client } of CASES) {
-  const skip = needs !== undefined && !isThere(needs) && `${needs} is not installed`
+  const skip = needs !== undefined && missing(needs, '-v')
   t.test(`${name} sees every refusal`, { skip }, async (t) => {
     const { app, port: upstream } = await startServer(t, { WRITE_KEYS: 'w', READ_KEYS: 'r', MAX_BODY_BYTES: String(MAX_BODY_BYTES), TRUST_PROXY: 'loopback' })
     const port = await proxy(t, upstream)
