@@ -1,5 +1,6 @@
 /** What a journal says of itself when it is opened: everything that a test compares with what must be there. */
-import { createJournalBackend, type JournalBackend, type JournalReport } from '../../src/backends/journal/journal.ts'
+import { createJournalBackend, type JournalBackend } from '../../src/backends/journal/journal.ts'
+import type { JournalReport } from '../../src/backends/journal/report.ts'
 import { RefusedError } from '../../src/backends/backend.ts'
 import { createIngest } from '../../src/ingest/ingest.ts'
 import type { Event } from '../../schemas/index.ts'

@@ -8,7 +8,7 @@ import { Verdict, type Batch } from '../batch.ts'
 import type { MemoryCore } from '../core/core.ts'
 import type { ClockReading } from '../core/clock/clock-reading.ts'
 import type { Reservation } from '../core/intake.ts'
-import type { TroubleCode } from './messages.ts'
+import type { WriteFault } from './messages.ts'
 import { packRows, type Row } from './rows.ts'
 
 /**
@@ -39,31 +39,31 @@ export interface CommitQueueOptions {
   counted: () => void
 }
 
-interface Entry {
+interface PendingBatch {
   batch: Batch
   reservation: Reservation
   bytes: number
   resolve: (cursor: string) => void
 }
 
-/** The verdict that a trouble means to an event. */
-export function verdictOf(code: TroubleCode): Verdict {
+/** The verdict of events that cannot be written because of a fault. */
+export function verdictOf(code: WriteFault): Verdict {
   return code === 'full' ? Verdict.StorageFull : Verdict.StorageUnavailable
 }
 
 /** The queue of one journal; nothing in it has been answered yet. */
 export class CommitQueue {
   readonly #options: CommitQueueOptions
-  #waiting: Entry[] = []
+  #waiting: PendingBatch[] = []
   /** What is being committed. */
-  #group: Entry[] = []
+  #group: PendingBatch[] = []
   #bytes = 0
   /** Where the next rows may lie. Fresh memory for each group would cost more than filling it. */
   #memory = NO_MEMORY
   #flush: NodeJS.Immediate | undefined
-  #trouble: TroubleCode | undefined
-  /** Told when something has been settled. */
-  #watchers: (() => void)[] = []
+  #fault: WriteFault | undefined
+  /** Told when a commit has ended. */
+  #listeners: (() => void)[] = []
 
   constructor(options: CommitQueueOptions) {
     this.#options = options
@@ -73,8 +73,8 @@ export class CommitQueue {
   append(batch: Batch): Promise<string> | string {
     const { core, cursor } = this.#options
     const bytes = batch.byteLength
-    if (this.#trouble !== undefined || (this.#bytes + bytes > QUEUE_BYTES && this.#bytes > 0)) {
-      core.refuse(batch, verdictOf(this.#trouble ?? 'unavailable'))
+    if (this.#fault !== undefined || (this.#bytes + bytes > QUEUE_BYTES && this.#bytes > 0)) {
+      core.refuse(batch, verdictOf(this.#fault ?? 'unavailable'))
       return cursor()
     }
     const reservation = core.reserve(batch)
@@ -88,8 +88,8 @@ export class CommitQueue {
   }
 
   /** Why nothing can be written at present. */
-  get trouble(): TroubleCode | undefined {
-    return this.#trouble
+  get fault(): WriteFault | undefined {
+    return this.#fault
   }
 
   /** Whether anything waits for a commit. */
@@ -98,23 +98,23 @@ export class CommitQueue {
   }
 
   /** Resolves when the next commit has succeeded or failed. */
-  settled(): Promise<void> {
-    return new Promise((resolve) => this.#watchers.push(resolve))
+  commitEnded(): Promise<void> {
+    return new Promise((resolve) => this.#listeners.push(resolve))
   }
 
   /** The rows that were handed out last are durable; they lay in this memory, which is free again. */
   committed(memory: ArrayBuffer): void {
     if (memory.byteLength <= KEPT_BYTES) this.#memory = memory
-    this.#settle()
+    this.#countGroup()
   }
 
   /** Counts the group, which is durable, and begins with the next one. */
-  #settle(): void {
+  #countGroup(): void {
     const { core, cursor, counted } = this.#options
     const group = this.#group
     this.#group = []
     // The disk goes on while these are counted.
-    const goesOn = this.#waiting.length > 0 && this.#commit(group.reduce((sum, { reservation }) => sum + reservation.count, 0))
+    const isCommitting = this.#waiting.length > 0 && this.#commit(group.reduce((sum, { reservation }) => sum + reservation.count, 0))
     const cursors: string[] = []
     for (const { batch, reservation, bytes } of group) {
       core.commit(batch, reservation)
@@ -123,14 +123,14 @@ export class CommitQueue {
     }
     counted()
     group.forEach(({ resolve }, i) => resolve(cursors[i]))
-    this.#wake()
-    if (this.#group.length > 0 && !goesOn) this.#settle()
+    this.#notify()
+    if (this.#group.length > 0 && !isCommitting) this.#countGroup()
   }
 
   /** Nothing that waits will become durable, and nothing further will until `recovered`. */
-  failed(code: TroubleCode): void {
+  failed(code: WriteFault): void {
     const { core, cursor } = this.#options
-    this.#trouble = code
+    this.#fault = code
     clearImmediate(this.#flush)
     this.#flush = undefined
     const entries = [...this.#group, ...this.#waiting]
@@ -142,16 +142,16 @@ export class CommitQueue {
       core.refuse(batch, verdictOf(code))
       resolve(cursor())
     }
-    this.#wake()
+    this.#notify()
   }
 
   /** Writing works again. */
   recovered(): void {
-    this.#trouble = undefined
+    this.#fault = undefined
   }
 
   readonly #begin = (): void => {
-    if (!this.#commit(0)) this.#settle()
+    if (!this.#commit(0)) this.#countGroup()
   }
 
   /**
@@ -161,14 +161,14 @@ export class CommitQueue {
   #commit(ahead: number): boolean {
     this.#flush = undefined
     const { core, reading, commit } = this.#options
-    let taken = 0
+    let count = 0
     let events = 0
     let bytes = 0
-    for (; taken < this.#waiting.length && events < GROUP_EVENTS && bytes < GROUP_BYTES; taken++) {
-      events += this.#waiting[taken].reservation.count
-      bytes += this.#waiting[taken].bytes
+    for (; count < this.#waiting.length && events < GROUP_EVENTS && bytes < GROUP_BYTES; count++) {
+      events += this.#waiting[count].reservation.count
+      bytes += this.#waiting[count].bytes
     }
-    this.#group = this.#waiting.splice(0, taken)
+    this.#group = this.#waiting.splice(0, count)
     const rows = packRows(this.#group.map(({ batch }) => batch), core.log.next + ahead, reading(), this.#memory)
     if (rows.length === 0) return false
     this.#memory = NO_MEMORY
@@ -176,7 +176,7 @@ export class CommitQueue {
     return true
   }
 
-  #wake(): void {
-    for (const resolve of this.#watchers.splice(0)) resolve()
+  #notify(): void {
+    for (const resolve of this.#listeners.splice(0)) resolve()
   }
 }

@@ -51,16 +51,16 @@ export function framesOf(log: Buffer, pageSize: number): Frame[] {
   // What the checksum before a frame is by that frame's own header, and by computing it.
   const stored = new Checksum(header.isBigEndian)
   const computed = new Checksum(header.isBigEndian)
-  stored.take(log, 24)
-  computed.take(log, 24)
+  stored.continueFrom(log, 24)
+  computed.continueFrom(log, 24)
   for (let at = HEADER_BYTES; at + frameBytes <= log.length; at += frameBytes) {
     const isIntact = [stored, computed].map((sums) => {
       sums.add(log, at, 8)
       sums.add(log, at + FRAME_HEADER_BYTES, header.pageSize)
       return sums.equals(log, at + 16)
     }).includes(true)
-    stored.take(log, at + 16)
-    if (isIntact) computed.take(log, at + 16)
+    stored.continueFrom(log, at + 16)
+    if (isIntact) computed.continueFrom(log, at + 16)
     if (log.toString('latin1', at + 8, at + 16) !== header.salt) continue
     const commit = log.readUInt32BE(at + 4)
     frames.push({ page: log.readUInt32BE(at), at: at + FRAME_HEADER_BYTES, commit, isIntact })
@@ -94,7 +94,7 @@ export class Checksum {
   }
 
   /** Goes on from a checksum that is kept somewhere. */
-  take(bytes: Buffer, at: number): void {
+  continueFrom(bytes: Buffer, at: number): void {
     this.#a = bytes.readUInt32BE(at)
     this.#b = bytes.readUInt32BE(at + 4)
   }

@@ -2,7 +2,7 @@
 import type { ClockReading } from '../core/clock/clock-reading.ts'
 import type { Sync } from './connection.ts'
 import type { Found } from './journal-file.ts'
-import type { Slice } from './replay.ts'
+import type { Slice } from './slices.ts'
 import type { Oldest } from './row-table.ts'
 import type { Row } from './rows.ts'
 
@@ -19,7 +19,7 @@ export interface WriterOptions {
 }
 
 /** What the main thread asks for. */
-export type Request =
+export type WriterRequest =
   /** One more slice of the replay. */
   | { type: 'replay' }
   | { type: 'commit', rows: Row[] }
@@ -31,10 +31,10 @@ export type Request =
   | { type: 'close' }
 
 /** Why nothing can be written. */
-export type TroubleCode = 'full' | 'unavailable'
+export type WriteFault = 'full' | 'unavailable'
 
 /** What the writing thread answers. */
-export type Answer =
+export type WriterAnswer =
   /** The journal is of no use as it is, or not any more; the thread ends. */
   | { type: 'refused', message: string }
   | { type: 'opened', found: Found }
@@ -43,7 +43,7 @@ export type Answer =
   /** With the memory in which the rows lay. */
   | { type: 'committed', memory: ArrayBuffer }
   /** Nothing that was asked for and not answered counts, and nothing will be done before 'recover' is asked for. */
-  | { type: 'failed', code: TroubleCode, detail: string }
+  | { type: 'failed', code: WriteFault, detail: string }
   | { type: 'recovered' }
   /** What there is to be read again now. */
   | { type: 'retimed', found: Found }

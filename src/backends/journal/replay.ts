@@ -1,85 +1,132 @@
 /**
- * The replay: rows read from the file and put together into slices that the core can take at once. Neighbouring rows of
- * one minute become one slice, since nothing in the core tells times of arrival more finely than that, so that a journal
- * of single events is read about as fast as one of large batches.
+ * The replay of a journal into the core: asks the writing thread for one slice after the other, restores each, and says how far it
+ * is. A second replay follows where the newest rows were from the future and have got the present time. [TIME-4]
  */
+import { RefusedError } from '../backend.ts'
 import { Batch } from '../batch.ts'
-import type { ClockReading } from '../core/clock/clock-reading.ts'
-import type { StoredRow } from './row-table.ts'
-import { viewColumns } from './rows.ts'
+import type { MemoryCore } from '../core/core.ts'
+import type { Found } from './journal-file.ts'
+import type { WriterRequest } from './messages.ts'
+import type { JournalReport } from './report.ts'
+import type { Slice } from './slices.ts'
 
-/** Events, and bytes, from which on a slice is closed. */
-const SLICE_EVENTS = 8192
-const SLICE_BYTES = 4 << 20
+/** Slices that are under way at a time: one is read while another is restored. */
+const SLICES_AHEAD = 2
 
-const MINUTE = 60_000
-const COMMA = 0x2c
+/** The replays of one journal. */
+export class Replay {
+  /**
+   * Resolves when everything has been read again for the first time, or when the replay was stopped before.
+   * @throws RefusedError where the journal is damaged
+   */
+  readonly done: Promise<void>
+  readonly #core: MemoryCore
+  readonly #ask: (request: WriterRequest) => void
+  readonly #report: (report: JournalReport) => void
+  #found: Found
+  #isRunning = true
+  #end!: { resolve: () => void, reject: (error: Error) => void }
+  #isFirst = true
+  #startedAt = 0
+  #events = 0
+  #reportedTenths = 0
+  /** The present time, which the newest rows get where they are from the future. */
+  #openingTime: number | undefined
 
-/** Some events on their way to the core, and when they arrived. */
-export interface Slice extends ClockReading {
-  position: number
-  /** Whether `bytes` holds the events, and not only the user ids. */
-  logged: boolean
-  batch: Batch
-}
-
-/** Puts rows together into slices. */
-export function * slices(rows: Iterable<StoredRow>): Generator<Slice> {
-  let gathered: StoredRow[] = []
-  let count = 0
-  let bytes = 0
-  for (const row of rows) {
-    const first = gathered[0]
-    if (first !== undefined && (count >= SLICE_EVENTS || bytes >= SLICE_BYTES || !isAlike(first, row))) {
-      yield join(gathered)
-      gathered = []
-      count = bytes = 0
-    }
-    gathered.push(row)
-    count += row.count
-    bytes += row.columns.length + (row.events?.length ?? 0)
+  /** @param ask hands a request to the writing thread */
+  constructor(core: MemoryCore, found: Found, ask: (request: WriterRequest) => void, report: (report: JournalReport) => void) {
+    this.#core = core
+    this.#found = found
+    this.#ask = ask
+    this.#report = report
+    this.done = new Promise((resolve, reject) => { this.#end = { resolve, reject } })
   }
-  if (gathered.length > 0) yield join(gathered)
-}
 
-function isAlike(a: StoredRow, b: StoredRow): boolean {
-  return minute(a.wall) === minute(b.wall) && minute(a.elapsed) === minute(b.elapsed) && (a.events === undefined) === (b.events === undefined)
-}
+  /** What the file holds that is read again. */
+  get found(): Found {
+    return this.#found
+  }
 
-function minute(time: number): number {
-  return Math.floor(time / MINUTE)
-}
+  /** Whether the core does not hold everything yet. */
+  get isRunning(): boolean {
+    return this.#isRunning
+  }
 
-function join(rows: readonly StoredRow[]): Slice {
-  const { position } = rows[0]
-  const { wall, elapsed, events } = rows[rows.length - 1]
-  const count = rows.reduce((sum, row) => sum + row.count, 0)
-  const views = rows.map((row) => viewColumns(row.columns, row.count))
-  const userBytes = views.reduce((sum, { users }) => sum + users.length, 0)
-  const eventBytes = rows.reduce((sum, row) => sum + (row.events === undefined ? 0 : row.events.length + 1), 0)
-  const batch = new Batch(count)
-  batch.count = count
-  batch.bytes = Buffer.from(new ArrayBuffer(userBytes + eventBytes))
-  let k = 0
-  let userAt = 0
-  let eventAt = userBytes
-  rows.forEach((row, r) => {
-    const { ids, types, times, lengths, userLengths, users } = views[r]
-    batch.ids.set(ids, 4 * k)
-    batch.types.set(types, k)
-    batch.times.set(times, k)
-    batch.bytes.set(users, userAt)
-    if (row.events !== undefined) {
-      batch.bytes.set(row.events, eventAt)
-      batch.bytes[eventAt + row.events.length] = COMMA
-    }
-    for (let i = 0; i < row.count; i++, k++) {
-      batch.userStart[k] = userAt
-      batch.userEnd[k] = userAt += userLengths[i]
-      batch.start[k] = eventAt
-      batch.end[k] = eventAt + lengths[i]
-      eventAt += lengths[i] + 1
-    }
-  })
-  return { position, wall, elapsed, logged: events !== undefined, batch }
+  /** Events that have been read again. */
+  get events(): number {
+    return this.#events
+  }
+
+  /** Events that there are to be read again. */
+  get total(): number {
+    return this.#found.end - (this.#found.oldest?.position ?? this.#found.end)
+  }
+
+  /** Asks for the first slices. */
+  start(): void {
+    this.#events = this.#reportedTenths = 0
+    this.#startedAt = performance.now()
+    for (let i = 0; i < SLICES_AHEAD; i++) this.#ask({ type: 'replay' })
+  }
+
+  /** Restores a slice, and asks for a further one. */
+  restore({ position, wall, elapsed, logged, batch: columns }: Slice): void {
+    if (!this.#isRunning) return
+    this.#ask({ type: 'replay' })
+    if (logged && this.#core.log.next === 0) this.#core.log.startAt(position)
+    const batch = Batch.from(columns)
+    this.#core.restore(batch, { wall, elapsed }, logged)
+    this.#events = position + batch.count - this.#found.oldest!.position
+    const tenths = Math.floor(10 * this.#events / this.total)
+    if (tenths === this.#reportedTenths) return
+    this.#reportedTenths = tenths
+    this.#report({ type: 'replaying', events: this.#events, total: this.total })
+  }
+
+  /** The last slice has been restored. */
+  finish(): void {
+    if (!this.#isRunning) return
+    this.#core.restored()
+    this.#isRunning = false
+    this.#end.resolve()
+    if (!this.#core.mayForget) this.#report({ type: 'cautious' })
+    this.#report({ type: 'replayed', events: this.total, seconds: (performance.now() - this.#startedAt) / 1000 })
+  }
+
+  /** The newest rows are of a time that has not come; until they have got the present one and all is read again, the past is not known. */
+  suspend(openingTime: number): void {
+    this.#isRunning = true
+    this.#openingTime = openingTime
+  }
+
+  /** Asks that the rows from the future get the present time, once more after a failure; does nothing where there are none. */
+  askForRetiming(): void {
+    if (this.#isRunning && this.#openingTime !== undefined) this.#ask({ type: 'retime', wall: this.#openingTime })
+  }
+
+  /** The rows have got the present time: reads everything again. */
+  restart(found: Found): void {
+    if (!this.#isRunning) return
+    this.#found = found
+    this.#isFirst = false
+    this.#core.restart(this.#openingTime!)
+    this.start()
+  }
+
+  /** The journal cannot be read. */
+  refuse(message: string): void {
+    this.#end.reject(new RefusedError(message))
+    if (!this.#isFirst) this.#report({ type: 'failed', detail: message })
+  }
+
+  /** The writing thread is gone. */
+  fail(error: Error): void {
+    this.#end.reject(error)
+  }
+
+  /** Restores nothing further. */
+  stop(): void {
+    this.#isRunning = false
+    this.#end.resolve()
+  }
 }

@@ -5,7 +5,7 @@ import { readBoot } from './boot.ts'
 import { JOURNAL_FILE, LOCK_FILE, MARK_FILE } from './folder.ts'
 import { JournalFile } from './journal-file.ts'
 import { FolderLock } from './lock.ts'
-import { slices } from './replay.ts'
+import { slices } from './slices.ts'
 import { secureLog } from './write-ahead-log.ts'
 
 /**

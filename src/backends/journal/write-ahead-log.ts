@@ -24,7 +24,7 @@ export function readLog(log: Buffer): LogContent {
   if (header === undefined) return nothing
   const { pageSize, salt, isBigEndian } = header
   const sums = new Checksum(isBigEndian)
-  sums.take(log, 24)
+  sums.continueFrom(log, 24)
   const frameBytes = FRAME_HEADER_BYTES + pageSize
   const content: LogContent = { validBytes: HEADER_BYTES, frames: 0, isDamaged: false }
   let at = HEADER_BYTES

@@ -1,5 +1,5 @@
 /**
- * The writing thread of a journal: everything that may wait for a disk happens here. It takes one request at a time. After
+ * The writing thread of a journal: everything that may wait for a disk happens here. It serves one request at a time. After
  * a commit that failed it opens the file anew, by itself and again and again, until one succeeds.
  */
 import { join } from 'node:path'
@@ -11,8 +11,8 @@ import { damageOf } from './damage.ts'
 import { JOURNAL_FILE, LOCK_FILE, makeFolder, MARK_FILE, syncFolder } from './folder.ts'
 import { JournalFile } from './journal-file.ts'
 import { FolderLock } from './lock.ts'
-import type { Answer, Request, WriterOptions } from './messages.ts'
-import { slices, type Slice } from './replay.ts'
+import type { WriterAnswer, WriterOptions, WriterRequest } from './messages.ts'
+import { slices, type Slice } from './slices.ts'
 import { describeError, isBusy, isDamage, isFull, isReadError } from './sqlite-error.ts'
 import { secureLog } from './write-ahead-log.ts'
 
@@ -35,10 +35,10 @@ export function serveJournal(port: MessagePort, options: WriterOptions, commit?:
   try {
     writer = new Writer(port, options, commit, now)
   } catch (error) {
-    port.postMessage({ type: 'refused', message: refusal(error, options.directory) } satisfies Answer)
+    port.postMessage({ type: 'refused', message: refusal(error, options.directory) } satisfies WriterAnswer)
     return
   }
-  port.on('message', (request: Request) => writer.take(request))
+  port.on('message', (request: WriterRequest) => writer.handle(request))
 }
 
 class Writer {
@@ -68,28 +68,29 @@ class Writer {
       const log = secureLog(`${file}-wal`)
       this.#file = new JournalFile({ file, sync, boot: readBoot(), commit, log, mark: join(directory, MARK_FILE), isLockNew: this.#lock.isNew })
       syncFolder(directory)
-      this.#tell({ type: 'opened', found: this.#file.found() })
+      this.#answer({ type: 'opened', found: this.#file.found() })
     } catch (error) {
       this.#lock.release()
       throw error
     }
-    this.#watch = setInterval(() => this.#look(), WATCH_INTERVAL)
+    this.#watch = setInterval(() => this.#checkPlace(), WATCH_INTERVAL)
     if (!this.#file.isBegun) this.#fail(Object.assign(new Error('there is no room on the disk'), { errcode: 13 }))
   }
 
-  take(request: Request): void {
+  /** Does what is asked for; answers over the port. */
+  handle(request: WriterRequest): void {
     if (request.type === 'close') this.#close()
     else if (request.type === 'recover') this.#recover()
     else if (request.type === 'replay') this.#replay()
-    else if (!this.#failed) this.#work(request)
+    else if (!this.#failed) this.#change(request)
   }
 
-  /** A file that was taken away takes events into nothing. */
-  #look(): void {
+  /** What is written to a file that is no longer in the folder is lost. */
+  #checkPlace(): void {
     if (!this.#failed && !this.#file.isInPlace) this.#fail(new Error(`${JOURNAL_FILE} was deleted or replaced`))
   }
 
-  #work(request: Request): void {
+  #change(request: WriterRequest): void {
     if (request.type === 'commit') this.#commit(request)
     else if (request.type === 'trim') this.#trim(request)
     else if (request.type === 'retime') this.#retime(request)
@@ -103,12 +104,12 @@ class Writer {
       if (done) {
         this.#slices = undefined
         this.#isReplayed = true
-        this.#tell({ type: 'replayed' })
+        this.#answer({ type: 'replayed' })
       } else {
-        this.#tell({ type: 'slice', slice: value }, buffersOf(value))
+        this.#answer({ type: 'slice', slice: value }, buffersOf(value))
       }
     } catch (error) {
-      this.#tell({ type: 'refused', message: refusal(error, this.#options.directory) })
+      this.#answer({ type: 'refused', message: refusal(error, this.#options.directory) })
       this.#end()
     }
   }
@@ -122,7 +123,7 @@ class Writer {
     return slices(this.#file.rows.read(Math.min(needed, logged), logged))
   }
 
-  #commit({ rows }: Request & { type: 'commit' }): void {
+  #commit({ rows }: WriterRequest & { type: 'commit' }): void {
     try {
       this.#file.append(rows)
     } catch (error) {
@@ -130,32 +131,32 @@ class Writer {
       return
     }
     const memory = rows[0].columns.buffer as ArrayBuffer
-    this.#tell({ type: 'committed', memory }, [memory])
+    this.#answer({ type: 'committed', memory }, [memory])
     try {
       this.#file.checkpoint()
     } catch (error) {
       // Without room nothing is lost: SQLite copies from the write-ahead log again, from where a copy last succeeded.
-      if (isFull(error)) this.#tell({ type: 'warning', detail: `the write-ahead log could not be copied: ${describeError(error)}` })
+      if (isFull(error)) this.#answer({ type: 'warning', detail: `the write-ahead log could not be copied: ${describeError(error)}` })
       else this.#fail(error) // a sync may have failed, and what it has lost of the log must be written again
     }
   }
 
-  #trim({ before, position }: Request & { type: 'trim' }): void {
+  #trim({ before, position }: WriterRequest & { type: 'trim' }): void {
     try {
-      this.#tell({ type: 'trimmed', oldest: this.#file.trim(before, position) })
+      this.#answer({ type: 'trimmed', oldest: this.#file.trim(before, position) })
     } catch (error) {
-      if (isFull(error) || isBusy(error)) this.#tell({ type: 'trimmed', oldest: undefined, failed: describeError(error) })
+      if (isFull(error) || isBusy(error)) this.#answer({ type: 'trimmed', oldest: undefined, failed: describeError(error) })
       else this.#fail(error)
     }
   }
 
-  #retime({ wall }: Request & { type: 'retime' }): void {
+  #retime({ wall }: WriterRequest & { type: 'retime' }): void {
     this.#slices?.return?.()
     this.#slices = undefined
     this.#isReplayed = false
     try {
       this.#file.retime(wall)
-      this.#tell({ type: 'retimed', found: this.#file.found() })
+      this.#answer({ type: 'retimed', found: this.#file.found() })
     } catch (error) {
       this.#fail(error)
     }
@@ -169,7 +170,7 @@ class Writer {
     } catch {
       // Without the mark what the commit has left counts, after a restart, as what was sent and not answered.
     }
-    this.#tell({ type: 'failed', code: isFull(error, this.#options.directory) ? 'full' : 'unavailable', detail: describeError(error) })
+    this.#answer({ type: 'failed', code: isFull(error, this.#options.directory) ? 'full' : 'unavailable', detail: describeError(error) })
   }
 
   #recover(): void {
@@ -177,12 +178,12 @@ class Writer {
       if (this.#slices !== undefined) throw new Error('the journal is being read') // opening it anew would end that
       this.#file.reopen()
       this.#failed = false
-      this.#tell({ type: 'recovered' })
+      this.#answer({ type: 'recovered' })
     } catch (error) {
       const now = this.#now()
       if (now - this.#remindedAt >= REMINDER_INTERVAL) {
         this.#remindedAt = now
-        this.#tell({ type: 'warning', detail: `the journal still cannot be written: ${describeError(error)}` })
+        this.#answer({ type: 'warning', detail: `the journal still cannot be written: ${describeError(error)}` })
       }
       this.#retry = setTimeout(() => this.#recover(), RETRY_INTERVAL)
     }
@@ -193,12 +194,12 @@ class Writer {
     try {
       if (!this.#failed) this.#file.close()
     } catch (error) {
-      this.#tell({ type: 'warning', detail: `the journal could not be closed properly: ${describeError(error)}` })
+      this.#answer({ type: 'warning', detail: `the journal could not be closed properly: ${describeError(error)}` })
     }
     this.#end()
   }
 
-  /** Lets go of everything; with nothing left to wait for, the thread ends. */
+  /** Closes everything; with nothing left to wait for, the thread ends. */
   #end(): void {
     clearTimeout(this.#retry)
     clearInterval(this.#watch)
@@ -207,7 +208,7 @@ class Writer {
     this.#port.close()
   }
 
-  #tell(answer: Answer, transfer: Transferable[] = []): void {
+  #answer(answer: WriterAnswer, transfer: Transferable[] = []): void {
     this.#port.postMessage(answer, transfer)
   }
 }

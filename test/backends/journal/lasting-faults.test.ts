@@ -3,7 +3,7 @@ import { renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { MessageChannel } from 'node:worker_threads'
 import t from 'tap'
-import type { Answer, Request } from '../../../src/backends/journal/messages.ts'
+import type { WriterAnswer, WriterRequest } from '../../../src/backends/journal/messages.ts'
 import { serveJournal } from '../../../src/backends/journal/writer.ts'
 import { Journal, makeFolder } from './rig.ts'
 
@@ -41,16 +41,16 @@ t.test('so are a file in whose place another one was put, and a folder that was 
 t.test('a fault that lasts is told once when it begins, and then once a minute', async (t) => {
   const directory = makeFolder(t)
   const { port1, port2 } = new MessageChannel()
-  const answers: Answer[] = []
+  const answers: WriterAnswer[] = []
   let wake = () => {}
-  port2.on('message', (answer: Answer) => {
+  port2.on('message', (answer: WriterAnswer) => {
     answers.push(answer)
     wake()
   })
-  const find = async (type: Answer['type'], count: number): Promise<void> => {
+  const find = async (type: WriterAnswer['type'], count: number): Promise<void> => {
     while (answers.filter((answer) => answer.type === type).length < count) await new Promise<void>((resolve) => { wake = resolve })
   }
-  const ask = (request: Request): void => port2.postMessage(request)
+  const ask = (request: WriterRequest): void => port2.postMessage(request)
   let fails = false
   let now = 0
   const attempts: number[] = []

@@ -99,7 +99,7 @@ export class RowFinder {
   #list(page: number): void {
     const content = this.#images.newest(page)
     if (content === undefined) return
-    for (const at of cellOffsets(content, 'table', page === 1)) this.#take({ page, image: NEWEST, at })
+    for (const at of cellOffsets(content, 'table', page === 1)) this.#add({ page, image: NEWEST, at })
   }
 
   /** Looks in every image of a page for rows that fill gaps, wherever bytes look like the head of one. */
@@ -117,7 +117,7 @@ export class RowFinder {
     })
   }
 
-  #take(place: Place): void {
+  #add(place: Place): void {
     const row = this.#read(place)
     const { end, isExact } = this.#extent
     if (row !== undefined && !(isExact && end !== undefined && row.position >= end)) this.#keep(row, place)

@@ -1,0 +1,9 @@
+/** What a journal has to say to whoever runs it. */
+export type JournalReport =
+  | { type: 'replaying', events: number, total: number }
+  | { type: 'replayed', events: number, seconds: number }
+  /** The clock is over an hour from the newest events, so nothing is forgotten for an hour. [TIME-4] */
+  | { type: 'cautious' }
+  | { type: 'failed', detail: string }
+  | { type: 'recovered' }
+  | { type: 'warning', detail: string }
