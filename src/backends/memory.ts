@@ -14,7 +14,7 @@ import { AppendSignal } from './core/log/append-signal.ts'
 import { MemoryCore } from './core/core.ts'
 import type { Capacities } from './core/intake.ts'
 import { formatCursor, parseCursor, type ParsedCursor } from './core/log/cursor.ts'
-import { MemoryPage, type Extract } from './core/log/page.ts'
+import { MemoryPage, type LogRead } from './core/log/page.ts'
 
 /** What a memory backend is made of. */
 export interface MemoryOptions extends Capacities {
@@ -124,8 +124,8 @@ export class MemoryStore implements EventStore {
     return position < log.first ? 'not_retained' : undefined
   }
 
-  #page(extract: Extract): Page {
-    return new MemoryPage(extract, this.#cursorAt, extract.next < this.#core.log.next)
+  #page(read: LogRead): Page {
+    return new MemoryPage(read, this.#cursorAt, read.next < this.#core.log.next)
   }
 
   readonly #cursorAt = (position: number): string => formatCursor(this.#epoch, position)

@@ -137,7 +137,7 @@ export class MemoryCore {
   users(window: TimeWindow, wanted: UserRanking | readonly string[]): UserCounts | undefined {
     const now = this.upkeep(4 * UPKEEP)
     const { activity, windows, users } = this.#intake
-    if (!activity.isSettled) return undefined
+    if (!activity.isCurrent) return undefined
     const found = wanted instanceof UserRanking ? wanted.step() : wanted
     if (found === undefined) return undefined
     const from = activity.firstHourOf(TIME_WINDOWS.indexOf(window)) * HOUR

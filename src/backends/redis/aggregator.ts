@@ -6,7 +6,7 @@ import {
   EVENT_TYPES, TIME_WINDOWS, WINDOW_MINUTES, type EventType, type Interval, type Summary, type TimeSeries, type TimeWindow, type UserCount, type UserCounts
 } from '../../../schemas/index.ts'
 import { StorageUnavailableError, type Aggregator } from '../backend.ts'
-import { isBefore, type Place } from './cursor.ts'
+import { isBefore, type LogPosition } from './cursor.ts'
 import type { Engine } from './engine.ts'
 import type { PartitionHash } from './keys.ts'
 import type { Partition } from './partition.ts'
@@ -31,7 +31,7 @@ export interface AggregatorOptions {
   partitions: readonly Partition[]
   hash: PartitionHash
   now: () => number
-  format: (places: readonly Place[]) => string
+  format: (positions: readonly LogPosition[]) => string
 }
 
 /** Adds up what the partitions answer. */
@@ -40,7 +40,7 @@ export class PartitionAggregator implements Aggregator {
   readonly #partitions: readonly Partition[]
   readonly #hash: PartitionHash
   readonly #now: () => number
-  readonly #format: (places: readonly Place[]) => string
+  readonly #format: (positions: readonly LogPosition[]) => string
 
   constructor({ engine, partitions, hash, now, format }: AggregatorOptions) {
     this.#engine = engine
@@ -75,7 +75,7 @@ export class PartitionAggregator implements Aggregator {
       events_by_type: named(byType),
       unique_users: parts.reduce((sum, { unique }) => sum + unique, 0),
       events_per_hour: hours,
-      cursor: this.#format(parts.map(({ place }) => place))
+      cursor: this.#format(parts.map(({ end }) => end))
     }
   }
 
@@ -103,9 +103,9 @@ export class PartitionAggregator implements Aggregator {
         const names = wanted?.filter((user) => this.#hash.partitionOf(user) === p)
         return this.#readUsers(partition, w, from, names ?? limit)
       }))
-      const unsettled = replies.filter(({ isSettled }) => !isSettled)
-      if (unsettled.length > 0) {
-        await Promise.all(unsettled.map(({ partition }) => this.keepUp(partition, true)))
+      const outdated = replies.filter(({ isCurrent }) => !isCurrent)
+      if (outdated.length > 0) {
+        await Promise.all(outdated.map(({ partition }) => this.keepUp(partition, true)))
         continue
       }
       const counts = replies.flatMap(({ users, totals, latest }) => users.map((user, i): UserCount => {
@@ -132,9 +132,9 @@ export class PartitionAggregator implements Aggregator {
   async #readUsers(partition: Partition, window: number, fromHour: number, wanted: number | readonly string[]) {
     const args = typeof wanted === 'number' ? [wanted] : [0, ...wanted]
     const reply = await this.#engine.call(SCRIPTS.users, partition.key, [window + 1, fromHour, ...args])
-    const [isSettled, newest, clock, users, totals, latest] = reply as [number, Buffer, Buffer, Buffer[], Buffer[], Buffer[]]
+    const [isCurrent, newest, clock, users, totals, latest] = reply as [number, Buffer, Buffer, Buffer[], Buffer[], Buffer[]]
     partition.clock = Math.max(partition.clock, Number(clock))
-    return { partition, isSettled: isSettled === 1, newest: Number(newest), users, totals, latest }
+    return { partition, isCurrent: isCurrent === 1, newest: Number(newest), users, totals, latest }
   }
 
   /** Every partition's counters of a window, with one `from` for all. */
@@ -150,11 +150,11 @@ export class PartitionAggregator implements Aggregator {
         const reply = await this.#engine.call(SCRIPTS.summary, partition.key, [from, firstDay, lastDay, firstHour])
         const [epoch, next, clock, newest, unique, days, minutes] = reply as [Buffer, Buffer, Buffer, Buffer, number, (Buffer | null)[], Buffer | null]
         partition.clock = Math.max(partition.clock, Number(clock))
-        const place = { epoch: Number(epoch), position: Number(next) }
-        partition.see(place)
+        const end = { epoch: Number(epoch), position: Number(next) }
+        partition.see(end)
         // What replicas have not acknowledged may still be lost, and then this was never true.
-        if (isBefore(partition.head, place) || partition.head.epoch > place.epoch) await partition.settle()
-        if (partition.head.epoch === place.epoch) return new Counters({ place, newest: Number(newest), unique, from, firstDay, days, minutes })
+        if (isBefore(partition.head, end) || partition.head.epoch > end.epoch) await partition.confirm()
+        if (partition.head.epoch === end.epoch) return new Counters({ end, newest: Number(newest), unique, from, firstDay, days, minutes })
       }
       throw new StorageUnavailableError('the masters change while they are read')
     }))
@@ -175,7 +175,7 @@ export class PartitionAggregator implements Aggregator {
 
 /** What one partition has counted, at one moment. */
 class Counters {
-  readonly place: Place
+  readonly end: LogPosition
   readonly newest: number
   readonly unique: number
   readonly #from: number
@@ -183,10 +183,10 @@ class Counters {
   readonly #days: readonly (Buffer | null)[]
   readonly #minutes: Buffer | null
 
-  constructor({ place, newest, unique, from, firstDay, days, minutes }: {
-    place: Place, newest: number, unique: number, from: number, firstDay: number, days: readonly (Buffer | null)[], minutes: Buffer | null
+  constructor({ end, newest, unique, from, firstDay, days, minutes }: {
+    end: LogPosition, newest: number, unique: number, from: number, firstDay: number, days: readonly (Buffer | null)[], minutes: Buffer | null
   }) {
-    this.place = place
+    this.end = end
     this.newest = newest
     this.unique = unique
     this.#from = from

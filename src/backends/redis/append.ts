@@ -17,10 +17,10 @@ const PATIENCE = 1_700
 const DEADLINE = 10_000
 
 /** Milliseconds between two looks at an id that another request is about to count. */
-const LOOK_INTERVAL = 25
+const LOOKUP_INTERVAL = 25
 
 /** Bytes of events under way before further batches are refused. */
-const MOST_BYTES = 64 << 20
+const MAX_BYTES = 64 << 20
 
 /** Sends those of a group that may be counted, and waits for their verdicts. */
 type Send = (owners: Uint8Array, deadline: number) => Promise<void>
@@ -33,7 +33,7 @@ export interface AppenderOptions {
   now: () => number
 }
 
-/** Takes batches. */
+/** Appends batches. */
 export class Appender {
   readonly #engine: Engine
   readonly #partitions: readonly Partition[]
@@ -48,10 +48,10 @@ export class Appender {
     this.#now = now
   }
 
-  /** Judges and takes the events of a batch and writes their verdicts. */
+  /** Judges the events of a batch, appends those that count, and writes the verdicts. */
   async append(batch: Batch): Promise<void> {
     const size = sizeOf(batch)
-    if (this.#bytes > 0 && this.#bytes + size > MOST_BYTES) {
+    if (this.#bytes > 0 && this.#bytes + size > MAX_BYTES) {
       batch.verdicts.fill(Verdict.StorageUnavailable, 0, batch.count)
       return
     }
@@ -66,7 +66,7 @@ export class Appender {
   async #append(batch: Batch): Promise<void> {
     const expires = performance.now() + PATIENCE
     const hashes = this.#hash.hash(batch)
-    // Their places are taken before anything is awaited, so that one user's events keep their order. [LIVE-1]
+    // They are queued before anything is awaited, so that one user's events keep their order. [LIVE-1]
     const sent = groupEvents(batch, hashes.userPartitions, this.#partitions.length)
       .map(({ partition, events }) => this.#enqueue(batch, partition, events, hashes, expires))
     const deadline = this.#now() + DEADLINE
@@ -77,7 +77,7 @@ export class Appender {
       if (owners[i] === UNKNOWN) batch.verdicts[i] = Verdict.StorageUnavailable
       else if (owners[i] !== MINE) conflicts.push(i)
     }
-    if (conflicts.length > 0) await this.#settle(batch, hashes, owners, conflicts, expires)
+    if (conflicts.length > 0) await this.#resolveConflicts(batch, hashes, owners, conflicts, expires)
   }
 
   /** Asks for the claims of some events; answers by index. */
@@ -100,7 +100,7 @@ export class Appender {
     return answers
   }
 
-  /** Takes a place in a partition's order. Returns what sends those that may be counted, and waits for their verdicts. */
+  /** Queues events for a partition, so that they keep their order. Returns what sends those that may be counted, and waits for their verdicts. */
   #enqueue(batch: Batch, partition: number, events: readonly number[], { ids }: BatchHashes, expires: number): Send {
     const group: EventGroup = { ...EMPTY_GROUP, expires }
     this.#partitions[partition].enqueue(group)
@@ -117,11 +117,11 @@ export class Appender {
   }
 
   /** Finds out what became of ids that other partitions have claimed. */
-  async #settle(batch: Batch, hashes: BatchHashes, owners: Uint8Array, conflicts: readonly number[], expires: number): Promise<void> {
+  async #resolveConflicts(batch: Batch, hashes: BatchHashes, owners: Uint8Array, conflicts: readonly number[], expires: number): Promise<void> {
     let open = conflicts
     for (;;) {
       const proofs = new Float64Array(batch.count)
-      const counted = await this.#look(hashes.ids, open, owners, proofs, true)
+      const counted = await this.#lookUp(hashes.ids, open, owners, proofs, true)
       for (const i of open) batch.verdicts[i] = counted[i] === 1 ? Verdict.Duplicate : Verdict.StorageUnavailable
       open = open.filter((i) => counted[i] === 0)
       if (open.length === 0) return
@@ -136,18 +136,18 @@ export class Appender {
       }
       open = open.filter((i) => again[i] !== MINE && again[i] !== UNKNOWN)
       for (const i of open) owners[i] = again[i]
-      if (open.length === 0 || performance.now() + LOOK_INTERVAL >= expires) return
-      await delay(LOOK_INTERVAL)
+      if (open.length === 0 || performance.now() + LOOKUP_INTERVAL >= expires) return
+      await delay(LOOKUP_INTERVAL)
     }
   }
 
-  /** Whether partitions have counted ids: 1, 0, or 2 where that is not known. `proofs` takes their clocks. */
-  async #look(ids: Buffer, events: readonly number[], partitions: Uint8Array, proofs: Float64Array, advances: boolean): Promise<Uint8Array> {
+  /** Whether partitions have counted ids: 1, 0, or 2 where that is not known. Their clocks are written to `proofs`. */
+  async #lookUp(ids: Buffer, events: readonly number[], partitions: Uint8Array, proofs: Float64Array, advances: boolean): Promise<Uint8Array> {
     const answers = new Uint8Array(partitions.length)
     await Promise.all(groupBy(events, partitions, this.#partitions.length, CALL_CLAIMS).map(async ({ partition, events }) => {
       try {
         const { key } = this.#partitions[partition]
-        const [, counted, clock] = await this.#engine.call(SCRIPTS.look, key, [this.#now(), EMPTY, hashesOf(ids, events), advances ? 1 : 0])
+        const [, counted, clock] = await this.#engine.call(SCRIPTS.lookup, key, [this.#now(), EMPTY, hashesOf(ids, events), advances ? 1 : 0])
         events.forEach((i, k) => {
           answers[i] = (counted as Buffer)[k]
           proofs[i] = Number(clock)
@@ -165,14 +165,14 @@ export class Appender {
     const owners = new Uint8Array(batch.count).fill(UNKNOWN)
     await Promise.all(groupBy(every(batch.count), idPartitions, this.#partitions.length, CALL_CLAIMS).map(async ({ partition, events }) => {
       try {
-        const [found] = await this.#engine.call(SCRIPTS.look, this.#partitions[partition].key, [this.#now(), hashesOf(ids, events), EMPTY, 0])
+        const [found] = await this.#engine.call(SCRIPTS.lookup, this.#partitions[partition].key, [this.#now(), hashesOf(ids, events), EMPTY, 0])
         events.forEach((i, k) => { owners[i] = (found as Buffer)[k] })
       } catch {
         // Their verdict is `unavailable`; the partition's own calls report what is wrong with it.
       }
     }))
     const claimed = every(batch.count).filter((i) => owners[i] < this.#partitions.length)
-    const counted = await this.#look(ids, claimed, owners, new Float64Array(batch.count), false)
+    const counted = await this.#lookUp(ids, claimed, owners, new Float64Array(batch.count), false)
     const fresh = new Set<string>()
     for (let i = 0; i < batch.count; i++) {
       const id = ids.toString('latin1', i * HASH_BYTES, (i + 1) * HASH_BYTES)
@@ -213,15 +213,15 @@ function every(count: number): number[] {
   return Array.from({ length: count }, (_, i) => i)
 }
 
-interface Group {
+interface PartitionEvents {
   partition: number
   events: number[]
 }
 
 /** Events by partition, in order, at most so many a group. */
-function groupBy(events: readonly number[], partitions: Uint8Array, count: number, most: number): Group[] {
-  const open: (Group | undefined)[] = new Array(count).fill(undefined)
-  const groups: Group[] = []
+function groupBy(events: readonly number[], partitions: Uint8Array, count: number, most: number): PartitionEvents[] {
+  const open: (PartitionEvents | undefined)[] = new Array(count).fill(undefined)
+  const groups: PartitionEvents[] = []
   for (const i of events) {
     const partition = partitions[i]
     let group = open[partition]
@@ -235,9 +235,9 @@ function groupBy(events: readonly number[], partitions: Uint8Array, count: numbe
 }
 
 /** The same, with at most CALL_BYTES a group. */
-function groupEvents(batch: Batch, partitions: Uint8Array, count: number): Group[] {
+function groupEvents(batch: Batch, partitions: Uint8Array, count: number): PartitionEvents[] {
   return groupBy(every(batch.count), partitions, count, CALL_EVENTS).flatMap(({ partition, events }) => {
-    const parts: Group[] = []
+    const parts: PartitionEvents[] = []
     let bytes = Infinity
     for (const i of events) {
       const length = batch.end[i] - batch.start[i]

@@ -10,23 +10,23 @@ export const HISTORY_BYTES = 6
 /** First byte of every cursor of this kind. */
 const VERSION = 2
 
-/** A place in one partition's log. */
-export interface Place {
+/** A position in one partition's log. */
+export interface LogPosition {
   /** Another one after every start and every promotion of a server, since both may lose positions. */
   epoch: number
   /** Events before it. */
   position: number
 }
 
-/** Whether a place comes before another in one partition's log. */
-export function isBefore(a: Place, b: Place): boolean {
+/** Whether a position comes before another in one partition's log. */
+export function isBefore(a: LogPosition, b: LogPosition): boolean {
   return a.epoch < b.epoch || (a.epoch === b.epoch && a.position < b.position)
 }
 
 /** Writes a cursor. */
-export function formatCursor(history: Buffer, places: readonly Place[]): string {
+export function formatCursor(history: Buffer, positions: readonly LogPosition[]): string {
   const bytes: number[] = [VERSION, ...history]
-  for (const { epoch, position } of places) {
+  for (const { epoch, position } of positions) {
     writeNumber(bytes, epoch)
     writeNumber(bytes, position)
   }
@@ -37,16 +37,16 @@ export function formatCursor(history: Buffer, places: readonly Place[]): string 
  * Reads a cursor. Undefined: one of another history, or of another number of partitions.
  * @throws InvalidCursorError
  */
-export function parseCursor(text: string, history: Buffer, partitions: number): Place[] | undefined {
+export function parseCursor(text: string, history: Buffer, partitions: number): LogPosition[] | undefined {
   if (isForeign(text)) return undefined
   const bytes = Buffer.from(text, 'base64url')
   if (bytes.toString('base64url') !== text) throw new InvalidCursorError('this is not a cursor of this service')
   if (bytes[0] !== VERSION || bytes.length < 1 + HISTORY_BYTES + 2) throw new InvalidCursorError('this is not a cursor of this service')
-  const places: Place[] = []
+  const positions: LogPosition[] = []
   const reader = { at: 1 + HISTORY_BYTES }
-  while (reader.at < bytes.length) places.push({ epoch: readNumber(bytes, reader), position: readNumber(bytes, reader) })
-  if (!bytes.subarray(1, 1 + HISTORY_BYTES).equals(history) || places.length !== partitions) return undefined
-  return places
+  while (reader.at < bytes.length) positions.push({ epoch: readNumber(bytes, reader), position: readNumber(bytes, reader) })
+  if (!bytes.subarray(1, 1 + HISTORY_BYTES).equals(history) || positions.length !== partitions) return undefined
+  return positions
 }
 
 /** Whether a text is a cursor of a store in one process. */

@@ -1,7 +1,7 @@
 /** A page of events out of several partitions, and the cursor after each of them. */
 import type { Allocate, Page } from '../backend.ts'
-import type { Place } from './cursor.ts'
-import type { Extract, LoggedEvent } from './log-reader.ts'
+import type { LogPosition } from './cursor.ts'
+import type { PartitionsRead, LoggedEvent } from './log-reader.ts'
 
 const NOTHING = Buffer.alloc(0)
 
@@ -14,18 +14,18 @@ export class PartitionPage implements Page {
   readonly hasMore: boolean
   readonly #looked: readonly LoggedEvent[]
   readonly #ends: readonly number[]
-  readonly #format: (places: readonly Place[]) => string
-  /** The place after the first `#passed` events that were looked at; it mostly moves on by one event. */
-  #places: Place[]
+  readonly #format: (positions: readonly LogPosition[]) => string
+  /** The positions after the first `#passed` events that were looked at; mostly one of them moves on by one event. */
+  #positions: LogPosition[]
   #passed = 0
-  readonly #start: readonly Place[]
+  readonly #start: readonly LogPosition[]
 
-  /** @param hasMore whether more is retained after a place */
+  /** @param hasMore whether more is retained after a position */
   constructor(
-    extract: Extract, format: (places: readonly Place[]) => string, hasMore: (places: readonly Place[]) => boolean,
+    read: PartitionsRead, format: (positions: readonly LogPosition[]) => string, hasMore: (positions: readonly LogPosition[]) => boolean,
     allocate: Allocate = Buffer.allocUnsafe
   ) {
-    const { start, events, looked, ends } = extract
+    const { start, events, looked, ends } = read
     this.count = events.length
     this.offsets = new Uint32Array(events.length + 1)
     events.forEach(({ bytes }, i) => { this.offsets[i + 1] = this.offsets[i] + bytes.length + 1 })
@@ -35,25 +35,25 @@ export class PartitionPage implements Page {
     this.#ends = ends
     this.#format = format
     this.#start = start
-    this.#places = [...start]
-    const end = this.#placesAfter(looked.length)
+    this.#positions = [...start]
+    const end = this.#positionsAfter(looked.length)
     this.cursor = format(end)
     this.hasMore = hasMore(end)
   }
 
   cursorOf(index: number): string {
-    return this.#format(this.#placesAfter(this.#ends[index]))
+    return this.#format(this.#positionsAfter(this.#ends[index]))
   }
 
-  #placesAfter(looked: number): readonly Place[] {
+  #positionsAfter(looked: number): readonly LogPosition[] {
     if (looked < this.#passed) {
-      this.#places = [...this.#start]
+      this.#positions = [...this.#start]
       this.#passed = 0
     }
     for (; this.#passed < looked; this.#passed++) {
       const { partition, position } = this.#looked[this.#passed]
-      this.#places[partition] = { epoch: this.#places[partition].epoch, position }
+      this.#positions[partition] = { epoch: this.#positions[partition].epoch, position }
     }
-    return this.#places
+    return this.#positions
   }
 }

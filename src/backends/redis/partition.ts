@@ -3,7 +3,7 @@
  * call is under way shares the next one, so that a call carries many events. Events leave in the order in which they came.
  */
 import { Verdict } from '../batch.ts'
-import { isBefore, type Place } from './cursor.ts'
+import { isBefore, type LogPosition } from './cursor.ts'
 import { EngineFullError, type Engine } from './engine.ts'
 import { SCRIPTS } from './scripts.ts'
 
@@ -29,7 +29,7 @@ export interface ClaimGroup {
   proofs: Float64Array
   /** Milliseconds of the monotonic clock after which it need not be sent any more. */
   expires: number
-  /** Takes MINE, UNKNOWN, or the partition that has the claim, for each. */
+  /** Called with MINE, UNKNOWN, or the partition that has the claim, for each. */
   resolve: (owners: Uint8Array) => void
 }
 
@@ -49,7 +49,7 @@ export interface EventGroup {
   expires: number
   /** False until the ids are claimed; what came later waits for it. */
   isReady: boolean
-  /** Takes a `Verdict` for each. */
+  /** Called with a `Verdict` for each. */
   resolve: (verdicts: Uint8Array) => void
 }
 
@@ -69,7 +69,7 @@ export class Partition {
   #isCalling = false
   #scheduled: NodeJS.Immediate | undefined
   /** The end of its log, as far as this process knows: where replicas are waited for, of what they have acknowledged. */
-  head: Place = { epoch: 1, position: 0 }
+  head: LogPosition = { epoch: 1, position: 0 }
   first = 0
   logBytes = 0
   ids = 0
@@ -100,33 +100,33 @@ export class Partition {
     this.schedule()
   }
 
-  /** Takes a place in the order of events; the group is sent once it is ready. */
+  /** Queues a group of events in order; it is sent once it is ready. */
   enqueue(group: EventGroup): void {
     this.#events.push(group)
   }
 
-  /** Takes note of an end of its log that was read: what replicas have not acknowledged may still be lost, and is not shown. */
-  see(end: Place): void {
+  /** Notes an end of its log that was read: what replicas have not acknowledged may still be lost, and is not shown. */
+  see(end: LogPosition): void {
     if (!this.#engine.waits) this.#moveHead(end)
   }
 
   /** Learns where its log ends. */
   async refresh(): Promise<void> {
-    const [epoch, next, first, isSettled] = await this.#engine.call(SCRIPTS.end, this.key, [])
+    const [epoch, next, first, isCurrentRun] = await this.#engine.call(SCRIPTS.end, this.key, [])
     this.first = Number(first)
     const end = { epoch: Number(epoch), position: Number(next) }
-    if (isSettled !== 1 || (this.#engine.waits && isBefore(this.head, end))) await this.settle()
+    if (isCurrentRun !== 1 || (this.#engine.waits && isBefore(this.head, end))) await this.confirm()
     else this.#moveHead(end)
   }
 
   /** Has replicas acknowledge what was written to it so far, and begins a new epoch where one is due. */
-  async settle(): Promise<void> {
-    const [epoch, next, first] = await this.#engine.call(SCRIPTS.settle, this.key, [this.head.epoch, this.head.position], true)
+  async confirm(): Promise<void> {
+    const [epoch, next, first] = await this.#engine.call(SCRIPTS.confirm, this.key, [this.head.epoch, this.head.position], true)
     this.first = Number(first)
     this.#moveHead({ epoch: Number(epoch), position: Number(next) })
   }
 
-  #moveHead(end: Place): void {
+  #moveHead(end: LogPosition): void {
     if (!isBefore(this.head, end)) return
     this.head = end
     this.#onGrowth()
@@ -139,8 +139,8 @@ export class Partition {
 
   readonly #send = (): void => {
     this.#scheduled = undefined
-    const claims = this.#takeClaims()
-    const events = this.#takeEvents()
+    const claims = this.#nextClaims()
+    const events = this.#nextEvents()
     if (claims.length === 0 && events.length === 0) return
     this.#isCalling = true
     this.#append(claims, events).then(undefined, (error) => {
@@ -154,30 +154,30 @@ export class Partition {
     })
   }
 
-  #takeClaims(): ClaimGroup[] {
+  #nextClaims(): ClaimGroup[] {
     const now = performance.now()
-    let taken = 0
+    let count = 0
     let ids = 0
-    while (taken < this.#claims.length && (taken === 0 || ids + this.#claims[taken].owners.length <= CALL_CLAIMS)) ids += this.#claims[taken++].owners.length
-    return this.#claims.splice(0, taken).filter(({ expires, owners, resolve }) => {
+    while (count < this.#claims.length && (count === 0 || ids + this.#claims[count].owners.length <= CALL_CLAIMS)) ids += this.#claims[count++].owners.length
+    return this.#claims.splice(0, count).filter(({ expires, owners, resolve }) => {
       if (expires >= now) return true
       resolve(new Uint8Array(owners.length).fill(UNKNOWN))
       return false
     })
   }
 
-  #takeEvents(): EventGroup[] {
+  #nextEvents(): EventGroup[] {
     const now = performance.now()
-    let taken = 0
+    let count = 0
     let events = 0
     let bytes = 0
-    for (; taken < this.#events.length && this.#events[taken].isReady; taken++) {
-      const group = this.#events[taken]
-      if (taken > 0 && (events + group.count > CALL_EVENTS || bytes + group.byteLength > CALL_BYTES)) break
+    for (; count < this.#events.length && this.#events[count].isReady; count++) {
+      const group = this.#events[count]
+      if (count > 0 && (events + group.count > CALL_EVENTS || bytes + group.byteLength > CALL_BYTES)) break
       events += group.count
       bytes += group.byteLength
     }
-    return this.#events.splice(0, taken).filter(({ count, expires, resolve }) => {
+    return this.#events.splice(0, count).filter(({ count, expires, resolve }) => {
       if (count > 0 && expires >= now) return true
       resolve(new Uint8Array(count).fill(Verdict.StorageUnavailable))
       return false

@@ -13,7 +13,7 @@ import type { Batch } from '../batch.ts'
 import { AppendSignal } from '../core/log/append-signal.ts'
 import { PartitionAggregator } from './aggregator.ts'
 import { Appender } from './append.ts'
-import { HISTORY_BYTES, formatCursor, parseCursor, type Place } from './cursor.ts'
+import { HISTORY_BYTES, formatCursor, parseCursor, type LogPosition } from './cursor.ts'
 import { Engine, EngineFullError, type EngineOptions } from './engine.ts'
 import { PartitionHash, SECRET_BYTES, partitionPrefixes } from './keys.ts'
 import { LogReader } from './log-reader.ts'
@@ -106,7 +106,7 @@ class RedisStore implements EventStore {
   readonly #appender: Appender
   readonly #reader: LogReader
   readonly #signal = new AppendSignal()
-  readonly #place: Pick<RedisOptions, 'prefix' | 'partitions'>
+  readonly #keyspace: Pick<RedisOptions, 'prefix' | 'partitions'>
   readonly #hash: PartitionHash
   #meta: Meta
   readonly #wall: () => number
@@ -120,14 +120,14 @@ class RedisStore implements EventStore {
   #isKeepingUp = false
   #rounds = 0
   /** Undefined while the engine answers. */
-  #trouble: 'full' | 'unavailable' | undefined
+  #fault: 'full' | 'unavailable' | undefined
   #listeners = 0
   #users = 0
   #oldest: string | null = null
 
   constructor(engine: Engine, { prefix, partitions, logBytes, wall }: RedisOptions, meta: Meta, report: (report: RedisReport) => void) {
     this.#engine = engine
-    this.#place = { prefix, partitions }
+    this.#keyspace = { prefix, partitions }
     this.#meta = meta
     this.#wall = wall ?? (() => engine.now())
     this.#logCapacity = logBytes
@@ -171,17 +171,17 @@ class RedisStore implements EventStore {
     await this.#keepFresh()
     if (after === undefined) return { cursor: this.#head }
     if (after === 'earliest') return { cursor: this.#format(this.#partitions.map(({ head, first }) => ({ epoch: head.epoch, position: first }))), recovered: true }
-    const places = parseCursor(after, this.#meta.history, this.#partitions.length)
-    const reason = places === undefined ? 'other_history' as const : await this.#reader.lossOf(places)
+    const positions = parseCursor(after, this.#meta.history, this.#partitions.length)
+    const reason = positions === undefined ? 'other_history' as const : await this.#reader.lossOf(positions)
     return reason === undefined ? { cursor: after, recovered: true } : { cursor: this.#head, recovered: false, lost: { after, reason } }
   }
 
   async read(after: string, filter: Filter, limits: PageLimits, allocate?: Allocate): Promise<Page> {
-    const places = parseCursor(after, this.#meta.history, this.#partitions.length)
-    if (places === undefined) throw new LostCursorError('other_history')
+    const positions = parseCursor(after, this.#meta.history, this.#partitions.length)
+    if (positions === undefined) throw new LostCursorError('other_history')
     await this.#keepFresh()
-    const extract = await this.#reader.read(places, filter, limits)
-    return new PartitionPage(extract, this.#format, (end) => this.#partitions.some(({ head }, p) => end[p].position < head.position), allocate)
+    const read = await this.#reader.read(positions, filter, limits)
+    return new PartitionPage(read, this.#format, (end) => this.#partitions.some(({ head }, p) => end[p].position < head.position), allocate)
   }
 
   async newest(filter: Filter, limits: PageLimits): Promise<Page> {
@@ -208,8 +208,8 @@ class RedisStore implements EventStore {
   }
 
   readiness(): Readiness {
-    if (this.#trouble === undefined) return READY
-    return { ready: false, detail: this.#trouble === 'full' ? 'the memory of the engine is full' : 'the engine cannot be reached' }
+    if (this.#fault === undefined) return READY
+    return { ready: false, detail: this.#fault === 'full' ? 'the memory of the engine is full' : 'the engine cannot be reached' }
   }
 
   health(): StoreHealth {
@@ -278,7 +278,7 @@ class RedisStore implements EventStore {
 
   /** An engine that has lost everything has another history, and another secret where a replica that started since was the first. */
   async #followMeta(): Promise<void> {
-    const meta = await openMeta(this.#engine, this.#place, this.#meta.secret)
+    const meta = await openMeta(this.#engine, this.#keyspace, this.#meta.secret)
     if (meta.secret.equals(this.#meta.secret) && meta.history.equals(this.#meta.history)) return
     this.#meta = meta
     this.#hash.use(meta.secret)
@@ -286,19 +286,19 @@ class RedisStore implements EventStore {
   }
 
   #fail(error: Error): void {
-    const trouble = error instanceof EngineFullError ? 'full' : 'unavailable'
-    if (this.#trouble === trouble) return
-    this.#trouble = trouble
+    const fault = error instanceof EngineFullError ? 'full' : 'unavailable'
+    if (this.#fault === fault) return
+    this.#fault = fault
     if (error instanceof StorageUnavailableError || error instanceof EngineFullError) this.#report({ type: 'failed', detail: error.message })
   }
 
   #recover(): void {
-    if (this.#trouble === undefined) return
-    this.#trouble = undefined
+    if (this.#fault === undefined) return
+    this.#fault = undefined
     this.#report({ type: 'recovered' })
   }
 
-  get #heads(): Place[] {
+  get #heads(): LogPosition[] {
     return this.#partitions.map(({ head }) => head)
   }
 
@@ -306,5 +306,5 @@ class RedisStore implements EventStore {
     return this.#format(this.#heads)
   }
 
-  readonly #format = (places: readonly Place[]): string => formatCursor(this.#meta.history, places)
+  readonly #format = (positions: readonly LogPosition[]): string => formatCursor(this.#meta.history, positions)
 }

@@ -26,12 +26,12 @@ const SMALL = ' flags=allow-oom'
 /** Every script. */
 export const SCRIPTS = {
   append: script('append', ['partition', 'epoch', 'table']),
-  look: script('look', ['partition', 'table']),
+  lookup: script('lookup', ['partition', 'table']),
   upkeep: script('upkeep', ['partition', 'totals']),
   summary: script('summary', ['partition'], READS_ONLY),
   series: script('series', ['partition'], READS_ONLY),
   users: script('users', ['partition', 'totals'], READS_ONLY),
   read: script('read', ['partition', 'epoch'], READS_ONLY),
   end: script('end', ['partition'], READS_ONLY),
-  settle: script('settle', ['partition', 'epoch'], SMALL)
+  confirm: script('confirm', ['partition', 'epoch'], SMALL)
 } as const

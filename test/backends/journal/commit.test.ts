@@ -14,12 +14,12 @@ t.test('nothing is seen before it is durable, and what repeats it waits with it 
   const trying = disk.nextCommit()
   const sent = journal.send(event, journal.event())
   await trying
-  let settled = 0
+  let answered = 0
   const others = [
     sent, journal.send(event), journal.send(journal.event({ user_id: 'bob' }), event), journal.check(event)
-  ].map((answer) => answer.finally(() => { settled++ }))
+  ].map((answer) => answer.finally(() => { answered++ }))
   for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setTimeout(resolve))
-  t.equal(settled, 0, 'no answer yet')
+  t.equal(answered, 0, 'no answer yet')
   t.equal((await store.locate()).cursor, start)
   t.match(await aggregator.summary('1h'), { total_events: 0, unique_users: 0, cursor: start })
   t.equal((await store.newest({}, { events: 10, bytes: 1 << 20 })).count, 0)

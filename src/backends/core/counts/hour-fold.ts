@@ -28,7 +28,7 @@ export class HourFold {
   advance(budget: number): number {
     const end = Math.min(this.#counts.length, this.#read + budget)
     const used = end - this.#read
-    while (this.#read < end) this.#take(this.#read++)
+    while (this.#read < end) this.#foldEntry(this.#read++)
     return used
   }
 
@@ -39,7 +39,7 @@ export class HourFold {
     return true
   }
 
-  #take(entry: number): void {
+  #foldEntry(entry: number): void {
     const counts = this.#counts
     const user = counts.userAt(entry)
     const words = this.#users.words

@@ -5,7 +5,7 @@
  */
 import type { Allocate, Filter, PageLimits } from '../../backend.ts'
 import type { Batch } from '../../batch.ts'
-import type { Extract } from './page.ts'
+import type { LogRead } from './page.ts'
 import { PreparedFilter } from './prepared-filter.ts'
 import { Segment, isTaken } from './segment.ts'
 
@@ -100,7 +100,7 @@ export class EventLog {
   }
 
   /** The events from a position on that match; the caller has made sure that it is retained. */
-  read(position: number, filter: Filter, limits: PageLimits, allocate: Allocate = Buffer.allocUnsafe): Extract {
+  read(position: number, filter: Filter, limits: PageLimits, allocate: Allocate = Buffer.allocUnsafe): LogRead {
     const reader = new Reader(limits, allocate)
     const scanEnd = Math.min(this.#next, position + SCAN_LIMIT)
     const prepared = this.#prepare(filter)
@@ -219,7 +219,7 @@ class Reader {
     return end - from
   }
 
-  finish(next: number): Extract {
+  finish(next: number): LogRead {
     const bytes = this.#count === 0 ? NOTHING : this.#allocate(this.#bytes - 1)
     const offsets = new Uint32Array(this.#count + 1)
     const positions = new Float64Array(this.#count)

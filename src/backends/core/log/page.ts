@@ -2,7 +2,7 @@
 import type { Page } from '../../backend.ts'
 
 /** Events copied out of the log. */
-export interface Extract {
+export interface LogRead {
   count: number
   /** The events, with a comma between each two. */
   bytes: Buffer
@@ -14,7 +14,7 @@ export interface Extract {
   next: number
 }
 
-/** An extract as a page. */
+/** What was read, as a page. */
 export class MemoryPage implements Page {
   readonly count: number
   readonly bytes: Buffer
@@ -25,7 +25,7 @@ export class MemoryPage implements Page {
   readonly #cursorAt: (position: number) => string
 
   /** @param cursorAt writes the cursor of a position */
-  constructor({ count, bytes, offsets, positions, next }: Extract, cursorAt: (position: number) => string, hasMore: boolean) {
+  constructor({ count, bytes, offsets, positions, next }: LogRead, cursorAt: (position: number) => string, hasMore: boolean) {
     this.count = count
     this.bytes = bytes
     this.offsets = offsets

@@ -56,7 +56,7 @@ export class BatchUsers {
    */
   hasRoom(users: number, now: number): boolean {
     const table = this.#table
-    while (table.size + users > table.capacity && !this.#activity.isSettled && this.#evictable > 0) {
+    while (table.size + users > table.capacity && !this.#activity.isCurrent && this.#evictable > 0) {
       const part = Math.min(this.#evictable, EVICTION / 16)
       this.#evictable -= part
       this.#activity.advance(now, part)

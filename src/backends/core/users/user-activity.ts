@@ -61,7 +61,7 @@ export class UserActivity {
   }
 
   /** Whether the totals of all windows are those of the time that was last set. */
-  get isSettled(): boolean {
+  get isCurrent(): boolean {
     return this.#windows.every((window) => window.base === window.target)
   }
 
@@ -103,7 +103,7 @@ export class UserActivity {
     if (this.#watchers > 0) this.#counted.push(user)
   }
 
-  /** Sets the time and takes off at most `budget` entries of hours that have left a window. Returns `isSettled`. */
+  /** Sets the time and takes off at most `budget` entries of hours that have left a window. Returns `isCurrent`. */
   advance(now: number, budget: number): boolean {
     // A fold that does not end uses up the budget, so nothing is taken off an hour meanwhile.
     let left = budget - (this.#fold?.advance(budget) ?? 0)
@@ -118,7 +118,7 @@ export class UserActivity {
       }
     }
     this.#lastBase = Math.max(...this.#windows.map(({ base }) => base))
-    return this.isSettled
+    return this.isCurrent
   }
 
   get #canFold(): boolean {

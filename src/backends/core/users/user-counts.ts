@@ -6,7 +6,7 @@ import type { RankedUser } from './user-ranking.ts'
 import type { UserTable } from './user-table.ts'
 
 /**
- * User counts of one window, whose totals are settled.
+ * User counts of one window, whose totals are current.
  * @param wanted the users with the most events, or the ids of users
  */
 export function userCounts(users: UserTable, window: TimeWindow, { from, to }: Bounds, wanted: readonly RankedUser[] | readonly string[]): UserCounts {

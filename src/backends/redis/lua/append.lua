@@ -1,4 +1,4 @@
--- Claims ids that this partition's hashes name, and takes events of this partition's users: deduplicates, counts and logs them,
+-- Claims ids that this partition's hashes name, and appends events of this partition's users: deduplicates, counts and logs them,
 -- all in one step. [DEDUP-3]
 -- ARGV: now, epoch and position that the caller has seen, bytes of the log,
 --       hashes of claims (9 bytes each), their partitions (1 byte each), proofs of lapse (a double each; 0: none),
@@ -19,7 +19,7 @@ local ACCEPTED, LATE, DUPLICATE, UNAVAILABLE = '\1', '\2', '\3', '\6'
 
 local state = readState()
 state.clock = max(state.clock, tonumber(ARGV[1]))
-settleEpoch(state, seenEpoch, seenNext)
+continueEpoch(state, seenEpoch, seenNext)
 renewTables(state)
 state.appended = state.clock
 
@@ -57,7 +57,7 @@ end
 
 local reach = firstHours(state)[3] * HOUR
 local verdicts = {}
-local taken = 0
+local logged = 0
 local latest, latestUsers = {}, {}
 local hours, hourList, days = {}, {}, {}
 local newest = state.newest
@@ -72,7 +72,7 @@ for i = 1, events do
     verdicts[i] = DUPLICATE
   else
     putEntry(ids, bucket, hash .. ids.stamp, at or nil)
-    taken = taken + 1
+    logged = logged + 1
     local time = tonumber(ARGV[FIRST_TIME + i])
     if time < reach then
       verdicts[i] = LATE
@@ -153,9 +153,9 @@ if #latestUsers > 0 then
 end
 
 verdicts = concat(verdicts)
-if taken > 0 then
-  call('XADD', BASE .. 'log', text(state.next + 1) .. '-0', 't', text(state.clock), 'n', taken, 'v', verdicts, 'l', lengths, 'y', types, 'b', bytes)
-  state.next = state.next + taken
+if logged > 0 then
+  call('XADD', BASE .. 'log', text(state.next + 1) .. '-0', 't', text(state.clock), 'n', logged, 'v', verdicts, 'l', lengths, 'y', types, 'b', bytes)
+  state.next = state.next + logged
   state.bytes = state.bytes + #bytes
   length = length + 1
 end

@@ -11,7 +11,7 @@ local function endOf(state, epoch)
 end
 
 -- Begins a new epoch if this server has not written to the partition before, or if it does not have what a caller has seen.
-local function settleEpoch(state, seenEpoch, seenNext)
+local function continueEpoch(state, seenEpoch, seenNext)
   local replid = replicationId()
   local isLost = seenEpoch > state.epoch or (seenEpoch == state.epoch and seenNext > state.next)
   if isLost or (state.replid ~= replid and state.replid ~= '') then

@@ -3,8 +3,8 @@
 local w, from, limit = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local state = readState()
 local hasSeen = call('EXISTS', BASE .. 'seen') == 1
-local isSettled = call('EXISTS', BASE .. 'waiting') == 0 and (not state['from' .. w] or state['from' .. w] == from and state['retiring' .. w] >= from)
-if hasSeen and not isSettled then return { 0, '0', text(state.clock), {}, {}, {} } end
+local isCurrent = call('EXISTS', BASE .. 'waiting') == 0 and (not state['from' .. w] or state['from' .. w] == from and state['retiring' .. w] >= from)
+if hasSeen and not isCurrent then return { 0, '0', text(state.clock), {}, {}, {} } end
 local names, totals, latest = {}, {}, {}
 if limit > 0 then
   local found = call('ZRANGE', BASE .. 'top' .. w, 0, limit - 1, 'WITHSCORES')

@@ -5,7 +5,7 @@ import type { Filter } from '../../../../src/backends/backend.ts'
 import { Batch, Verdict } from '../../../../src/backends/batch.ts'
 import { EventLog, MIN_LOG_BYTES } from '../../../../src/backends/core/log/event-log.ts'
 import { HIDDEN } from '../../../../src/backends/core/log/segment.ts'
-import type { Extract } from '../../../../src/backends/core/log/page.ts'
+import type { LogRead } from '../../../../src/backends/core/log/page.ts'
 
 const WIDE = { events: 100_000, bytes: 1 << 26 }
 
@@ -51,7 +51,7 @@ function append(log: EventLog, entries: Entry[], from: number, now: number): voi
   log.append(batch, hashes, now)
 }
 
-function textsOf({ count, bytes, offsets }: Extract): string[] {
+function textsOf({ count, bytes, offsets }: LogRead): string[] {
   return Array.from({ length: count }, (_, i) => bytes.toString('utf8', offsets[i], offsets[i + 1] - 1))
 }
 
@@ -74,9 +74,9 @@ t.test('gives back, in order, exactly what it retains of what was accepted', asy
     }
     if (log.next !== all.length || log.byteLength > MIN_LOG_BYTES) return false
     const position = log.first + where % (log.next - log.first + 1)
-    const extract = log.read(position, {}, WIDE)
-    if (extract.bytes.toString() !== all.slice(position).join(',')) return false
-    if (textsOf(extract).join('\n') !== all.slice(position).join('\n') || extract.next !== log.next) return false
+    const read = log.read(position, {}, WIDE)
+    if (read.bytes.toString() !== all.slice(position).join(',')) return false
+    if (textsOf(read).join('\n') !== all.slice(position).join('\n') || read.next !== log.next) return false
     const filter: Filter = { types: new Set([0, 2]), users: new Set(['a', 'dd']) }
     const wanted = all.map((text, at) => ({ text, at })).filter(({ text, at }) => {
       const { user_id, event_type } = JSON.parse(text)

@@ -23,8 +23,8 @@ class Rig {
     this.activity.count(known >= 0 ? known : this.table.add(hash, bytes, 0, bytes.byteLength), time)
   }
 
-  /** Lets everything settle in pieces of `budget` entries. */
-  settle(budget: number): void {
+  /** Brings every total up to date in pieces of `budget` entries. */
+  bringUpToDate(budget: number): void {
     while (!this.activity.advance(this.now, budget));
   }
 
@@ -79,7 +79,7 @@ function totalsFollow(foldFrom: number): void {
         events.push({ user: `u${step.user}`, hour: Math.floor(time / HOUR) })
       }
     }
-    rig.settle(1)
+    rig.bringUpToDate(1)
     return TIME_WINDOWS.every((name, w) => {
       const wanted: Record<string, number> = {}
       for (const { user, hour } of events) if (hour >= firstHour(rig.now, WINDOW_MINUTES[name])) wanted[user] = (wanted[user] ?? 0) + 1
@@ -134,7 +134,7 @@ t.test('what is counted, forgotten and added while users are ranked is in the an
       const change = left.shift()
       if (change === undefined) return
       rig.now += change.hours * HOUR
-      rig.settle(3)
+      rig.bringUpToDate(3)
       rig.count(`u${change.user}`, rig.now)
     })
     const wanted = rig.rank(0, limit)
