@@ -84,7 +84,7 @@ export class SettingsError extends Error {
 }
 
 // Without strictNumbers a bound also holds for Infinity.
-const ajv = new Ajv({ allErrors: true, removeAdditional: true, useDefaults: true, coerceTypes: true, strictNumbers: false })
+const ajv = new Ajv({ meta: false, validateSchema: false, allErrors: true, removeAdditional: true, useDefaults: true, coerceTypes: true, strictNumbers: false })
   .addKeyword('expects')
   .addKeyword({
     keyword: 'list',

@@ -26,6 +26,8 @@ export function isUserId(text: string): boolean {
 }
 
 const ajv = new Ajv({
+  meta: false,
+  validateSchema: false,
   coerceTypes: false,
   removeAdditional: false,
   useDefaults: false,

@@ -86,7 +86,7 @@ const KNOWN_FIELDS: ReadonlySet<string> = new Set([...EVENT_FIELDS, ...PUBLISH_F
 /** Stands for all other fields. */
 const UNKNOWN = ''
 
-const ajv = new Ajv({ formats: { 'user-id': isUserId } })
+const ajv = new Ajv({ meta: false, validateSchema: false, formats: { 'user-id': isUserId } })
 const VALIDATORS = new Map<string, ValidateFunction>(
   [SubscribeSchema, UnsubscribeSchema, WatchSchema, UnwatchSchema, PingSchema].map((schema) => [schema.properties.type.const, ajv.compile(schema)])
 )

@@ -6,7 +6,7 @@ import { createJournalBackend } from '../backends/journal/journal.ts'
 import type { JournalReport } from '../backends/journal/report.ts'
 import { createMemoryBackend } from '../backends/memory.ts'
 import { systemClock } from '../backends/system-clock.ts'
-import { createRedisBackend, type RedisReport } from '../backends/redis/redis.ts'
+import type { RedisReport } from '../backends/redis/redis.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -38,6 +38,8 @@ async function createBackend({ log, settings }: FastifyInstance, { clock = syste
   const options = { clock, dedupCapacity: settings.DEDUP_CAPACITY, userCapacity: settings.USER_CAPACITY, logBytes: settings.EVENT_LOG_BYTES }
   if (settings.STORE === 'memory') return createMemoryBackend(options)
   if (settings.STORE === 'redis') {
+    // Its client is loaded only where it is used.
+    const { createRedisBackend } = await import('../backends/redis/redis.ts')
     return createRedisBackend({
       nodes: settings.REDIS_NODES,
       prefix: settings.REDIS_PREFIX,
