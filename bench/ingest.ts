@@ -1,5 +1,5 @@
 /** How many events a second the service takes, beside servers that do less of the work; see README.md, "Ingest". */
-import { FORMS } from './harness/bodies.ts'
+import { FORMS, minutesOf } from './harness/bodies.ts'
 import { compare, type Sample } from './harness/comparison.ts'
 import { INGEST_CONTENDERS } from './harness/contenders.ts'
 import { readFlags } from './harness/flags.ts'
@@ -16,11 +16,14 @@ const flags = readFlags({
   connections: 8,
   users: 100_000,
   age: 60,
+  spread: '1m',
   form: 'array',
   servers: INGEST_CONTENDERS.map(({ name }) => name).join()
 })
 const form = FORMS.find((name) => name === flags.form)
 if (form === undefined) throw new TypeError(`--form is one of ${FORMS.join(', ')}`)
+const minutes = minutesOf(flags.spread)
+const age = minutes > 1 ? 0 : flags.age
 const contenders = INGEST_CONTENDERS.filter(({ name }) => flags.servers.split(',').includes(name))
 
 function rowsOf(batch: number, samples: Map<string, Sample[]>): Row[] {
@@ -46,7 +49,7 @@ const results = new Results('ingest', flags)
 const rows: Row[] = []
 for (const batch of flags.batches) {
   const requests = Math.min(flags.requests, Math.ceil(flags.events / batch))
-  rows.push(...rowsOf(batch, await compare(contenders, { ...flags, batch, form, requests }, results)))
+  rows.push(...rowsOf(batch, await compare(contenders, { ...flags, batch, form, minutes, age, requests }, results)))
 }
 results.print(`Events a second over HTTP, ${form}, median of ${flags.rounds} rounds`, rows)
 results.save()

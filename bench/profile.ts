@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Bodies, FORMS } from './harness/bodies.ts'
+import { Bodies, FORMS, minutesOf } from './harness/bodies.ts'
 import { service } from './harness/contenders.ts'
 import { readFlags } from './harness/flags.ts'
 import { Load } from './harness/load.ts'
@@ -14,8 +14,8 @@ import { ServerProcess } from './harness/server-process.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 
-const flags = readFlags({ through: 'core', events: 2_000_000, batch: 1000, users: 100_000, form: 'array', warmup: 0.25, connections: 8, top: 10 })
-const { events, batch, users, warmup } = flags
+const flags = readFlags({ through: 'core', events: 2_000_000, batch: 1000, users: 100_000, form: 'array', spread: '1m', warmup: 0.25, connections: 8, top: 10 })
+const { events, batch, users, spread, warmup } = flags
 const form = FORMS.find((name) => name === flags.form)
 if (form === undefined) throw new TypeError(`--form is one of ${FORMS.join(', ')}`)
 const directory = mkdtempSync(join(tmpdir(), 'ingest-profile-'))
@@ -23,13 +23,13 @@ const nodeFlags = ['--cpu-prof', '--cpu-prof-interval', '500', '--cpu-prof-dir',
 
 /** Ingest and the memory backend alone. Returns when the measured part began, as the one below does. */
 function profileCore(): bigint {
-  const args = Object.entries({ events, batch, users, warmup, form: flags.form }).flatMap(([name, value]) => [`--${name}`, String(value)])
+  const args = Object.entries({ events, batch, users, spread, warmup, form: flags.form }).flatMap(([name, value]) => [`--${name}`, String(value)])
   return BigInt(execFileSync(process.execPath, [...nodeFlags, join(import.meta.dirname, 'core/ingest-loop.ts'), ...args], { encoding: 'utf8' }))
 }
 
 /** The whole service; the load comes from this process. */
 async function profileService(): Promise<bigint> {
-  const requests = new PostRequests(new Bodies({ batch, users, form: form! }), form!, Math.ceil(events * (1 + warmup) / batch))
+  const requests = new PostRequests(new Bodies({ batch, users, form: form!, minutes: minutesOf(spread) }), form!, Math.ceil(events * (1 + warmup) / batch))
   requests.refill('/events')
   const server = await ServerProcess.start({ ...service().server, nodeFlags })
   const load = await Load.open(server.port, flags.connections)

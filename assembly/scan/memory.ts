@@ -30,8 +30,16 @@ export const FIELDS: usize = KEYS + 8 * MOST_KEYS * (DEEPEST + 1)
 export const TYPES: usize = FIELDS + 8 * TOKEN_BYTES
 export const PROPERTIES: usize = TYPES + MOST_TYPES * TOKEN_BYTES
 
+/**
+ * Days that were read and days that were spelled before, each in a place that it shares with no day within a month: events are
+ * of the last minutes, or of all days of some weeks by turns. Zeros are no day.
+ */
+export const DAY_BYTES: usize = 32
+export const READ_DAYS: usize = PROPERTIES + 8 * TOKEN_BYTES
+export const SPELLED_DAYS: usize = READ_DAYS + 64 * DAY_BYTES
+
 /** The columns: what a batch holds of each event. */
-export const IDS: usize = PROPERTIES + 8 * TOKEN_BYTES
+export const IDS: usize = SPELLED_DAYS + 32 * DAY_BYTES
 export const TIMES: usize = IDS + 16 * MOST_EVENTS
 export const STARTS: usize = TIMES + 8 * MOST_EVENTS
 export const ENDS: usize = STARTS + 4 * MOST_EVENTS

@@ -3,12 +3,13 @@
  * one step and copied; one with more or fewer digits after the second, or with an offset, is read byte by byte and spelled anew.
  */
 import { areDigits, COLON, digit, HYPHEN, isDigit, PLUS, POINT, QUOTE, twoDigits } from './bytes'
+import { DAY_BYTES, READ_DAYS, SPELLED_DAYS } from './memory'
 import { copyShort, out, writeFrom } from './output'
 
 /** The host's: the first millisecond of a day, since 1970, or NaN for a day that the calendar does not have. */
 declare function midnightOf(year: i32, month: i32, day: i32): f64
 /** The host's: the date of a day, counted from the first of 1970, as the number YYYYMMDD. */
-declare function dateOf(day: f64): u32
+declare function dateOf(day: u32): u32
 
 const DAY: f64 = 86_400_000
 
@@ -21,15 +22,12 @@ const MOST_FRACTION_DIGITS: usize = 9
 /** Where the timestamp ends that `readOther` has read. */
 let otherEnd: usize = 0
 
-/** The day that was read last, as it is spelled, and its first millisecond. */
-let yearAndMonth: u64 = 0
-let dayOfMonth: u16 = 0
-let midnight: f64 = NaN
-
-/** The day that was spelled last, and how. */
-let spelledDay: f64 = NaN
-let spelledYearAndMonth: u64 = 0
-let spelledDayOfMonth: u16 = 0
+/** Of a day that is known: `YYYY-MM-` and the day of the month as they are spelled, and its first millisecond. */
+const YEAR_AND_MONTH: usize = 0
+const DAY_OF_MONTH: usize = 8
+const MIDNIGHT: usize = 16
+/** A bit beside the day of the month that no text has, so that a place without a day is none. */
+const IS_DAY: u32 = 1 << 16
 
 /** Whether bytes are the marks where there are marks, and elsewhere digits, none above the largest of its place. */
 function hasForm(bytes: v128, marks: v128, areMarks: v128, most: v128): bool {
@@ -109,30 +107,37 @@ function readOther(at: usize): f64 {
 
 /** The second that a time of the right form names, offset left aside, or NaN. */
 function readSecond(at: usize): f64 {
-  if (load<u64>(at, 1) !== yearAndMonth || load<u16>(at, 9) !== dayOfMonth) {
-    if (!readDay(at + 1)) return NaN
+  const dayOfMonth = <u32>load<u16>(at, 9)
+  // The lowest bits of both digits.
+  const day = READ_DAYS + <usize>(dayOfMonth >> 8 & 15 | (dayOfMonth & 3) << 4) * DAY_BYTES
+  if (load<u64>(day, YEAR_AND_MONTH) !== load<u64>(at, 1) || load<u32>(day, DAY_OF_MONTH) !== (dayOfMonth | IS_DAY)) {
+    if (!readDay(at + 1, day)) return NaN
   }
   const hour = twoDigits(at + 12)
   if (hour > 23) return NaN
-  return midnight + <f64>(((hour * 60 + twoDigits(at + 15)) * 60 + twoDigits(at + 18)) * 1000)
+  return load<f64>(day, MIDNIGHT) + <f64>(((hour * 60 + twoDigits(at + 15)) * 60 + twoDigits(at + 18)) * 1000)
 }
 
-function readDay(at: usize): bool {
+/** Reads a day into its place. */
+function readDay(at: usize, place: usize): bool {
   if (!areDigits(at, 4) || load<u8>(at, 4) !== HYPHEN || !areDigits(at + 5, 2) || load<u8>(at, 7) !== HYPHEN || !areDigits(at + 8, 2)) return false
-  yearAndMonth = load<u64>(at)
-  dayOfMonth = load<u16>(at, 8)
-  midnight = midnightOf(twoDigits(at) * 100 + twoDigits(at + 2), twoDigits(at + 5), twoDigits(at + 8))
+  store<u64>(place, load<u64>(at), YEAR_AND_MONTH)
+  store<u32>(place, load<u16>(at, 8) | IS_DAY, DAY_OF_MONTH)
+  store<f64>(place, midnightOf(twoDigits(at) * 100 + twoDigits(at + 2), twoDigits(at + 5), twoDigits(at + 8)), MIDNIGHT)
   return true
 }
 
 /** Writes a time as it is kept, with both quotes: `"YYYY-MM-DDTHH:MM:SS.mmmZ"`. */
 function spell(time: f64): void {
-  if (Math.floor(time / DAY) !== spelledDay) spellDay(Math.floor(time / DAY))
-  const milliseconds = <u32>(time - spelledDay * DAY)
+  const number = <u32>(time / DAY)
+  const day = SPELLED_DAYS + <usize>(number & 31) * DAY_BYTES
+  const midnight = <f64>number * DAY
+  if (load<f64>(day, MIDNIGHT) !== midnight || load<u32>(day, DAY_OF_MONTH) === 0) spellDay(number, day)
+  const milliseconds = <u32>(time - midnight)
   const seconds = milliseconds / 1000
   store<u8>(out, QUOTE)
-  store<u64>(out, spelledYearAndMonth, 1)
-  store<u16>(out, spelledDayOfMonth, 9)
+  store<u64>(out, load<u64>(day, YEAR_AND_MONTH), 1)
+  store<u16>(out, load<u16>(day, DAY_OF_MONTH), 9)
   store<u8>(out, 0x54, 11)
   store<u16>(out, digitsOf(seconds / 3600), 12)
   store<u8>(out, COLON, 14)
@@ -146,12 +151,13 @@ function spell(time: f64): void {
   writeFrom(out + KEPT_BYTES)
 }
 
-function spellDay(day: f64): void {
-  const date = dateOf(day)
-  spelledDay = day
+/** Spells a day, counted from the first of 1970, into its place. */
+function spellDay(number: u32, place: usize): void {
+  const date = dateOf(number)
   const year = <u64>digitsOf(date / 1_000_000) | <u64>digitsOf(date / 10_000 % 100) << 16
-  spelledYearAndMonth = year | <u64>HYPHEN << 32 | <u64>digitsOf(date / 100 % 100) << 40 | <u64>HYPHEN << 56
-  spelledDayOfMonth = digitsOf(date % 100)
+  store<u64>(place, year | <u64>HYPHEN << 32 | <u64>digitsOf(date / 100 % 100) << 40 | <u64>HYPHEN << 56, YEAR_AND_MONTH)
+  store<u32>(place, digitsOf(date % 100) | IS_DAY, DAY_OF_MONTH)
+  store<f64>(place, <f64>number * DAY, MIDNIGHT)
 }
 
 /** A number below 100 as two digits, the first one in the lower byte. */

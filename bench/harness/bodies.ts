@@ -3,7 +3,7 @@
  * which only those three are written, so that making events costs far less than taking them.
  */
 import { randomFillSync } from 'node:crypto'
-import { EVENT_TYPES } from '../../schemas/index.ts'
+import { EVENT_TYPES, TIME_WINDOWS, WINDOW_MINUTES } from '../../schemas/index.ts'
 
 /**
  * How the events of a body are laid out: minified as `JSON.stringify` does it, as an array, a single object or one a
@@ -13,6 +13,14 @@ import { EVENT_TYPES } from '../../schemas/index.ts'
 export const FORMS = ['array', 'object', 'ndjson', 'python'] as const
 export type Form = (typeof FORMS)[number]
 
+/** Over how many minutes a spread, as flags name it, scatters the events of a body: `1m` or one of the windows. */
+export function minutesOf(spread: string): number {
+  if (spread === '1m') return 1
+  const window = TIME_WINDOWS.find((name) => name === spread)
+  if (window === undefined) throw new TypeError(`--spread is one of 1m, ${TIME_WINDOWS.join(', ')}`)
+  return WINDOW_MINUTES[window]
+}
+
 /** What bodies are made of. */
 export interface BodyOptions {
   /** Events a body. */
@@ -20,6 +28,8 @@ export interface BodyOptions {
   /** How many different users send; some send far more than others. */
   users: number
   form: Form
+  /** Over how many minutes the events of a body are spread; one unless told otherwise. */
+  minutes?: number
 }
 
 /** Different events made for all templates together, at the least. */
@@ -29,6 +39,7 @@ const ID = '00000000-0000-4000-8000-000000000000'
 const USER = 'user-0000000'
 const TIME = '2000-01-01T00:00:00.000'
 const MINUTE_LENGTH = '2000-01-01T00:00:'.length
+const MINUTE = 60_000
 /** Where the 16 bytes of an id lie in its text. */
 const ID_BYTES = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34]
 const HEX = Buffer.from('0123456789abcdef')
@@ -45,14 +56,18 @@ interface Template {
 export class Bodies {
   readonly #templates: Template[]
   readonly #users: number
+  /** The minutes that events may be of, as timestamps spell them, from the one before `#end` back. */
+  readonly #minutes: Buffer[]
+  #end = NaN
   readonly #random = Buffer.alloc(1 << 16)
   #randomAt = 1 << 16
   #made = 0
 
-  constructor({ batch, users, form }: BodyOptions) {
+  constructor({ batch, users, form, minutes = 1 }: BodyOptions) {
     if (form === 'object' && batch !== 1) throw new RangeError('a single object holds one event')
     if (!(users >= 1 && users <= 10_000_000)) throw new RangeError('users must be 1 to 10,000,000')
     this.#users = users
+    this.#minutes = new Array<Buffer>(minutes)
     this.#templates = Array.from({ length: Math.ceil(VARIETY / batch) }, () => makeTemplate(batch, form))
   }
 
@@ -61,16 +76,16 @@ export class Bodies {
     return this.#templates[this.#made % this.#templates.length].bytes.length
   }
 
-  /** Writes a body whose events happened within the minute before `time`, in milliseconds since 1970; returns its end. */
+  /** Writes a body whose events happened within the minutes before `time`, in milliseconds since 1970; returns its end. */
   write(target: Buffer, at: number, time: number): number {
     const { bytes, ids, users, times } = this.#templates[this.#made++ % this.#templates.length]
     bytes.copy(target, at)
-    const minute = Buffer.from(new Date(time - 60_000).toISOString().slice(0, MINUTE_LENGTH), 'latin1')
+    this.#spellMinutes(Math.floor(time / MINUTE))
     for (let i = 0; i < ids.length; i++) {
       this.#writeId(target, at + ids[i])
       const share = Math.random()
       writeDigits(target, at + users[i] + USER.length, 7, Math.floor(share * share * this.#users))
-      target.set(minute, at + times[i])
+      target.set(this.#minutes[Math.floor(Math.random() * this.#minutes.length)], at + times[i])
       const millisecond = Math.floor(Math.random() * 60_000)
       writeDigits(target, at + times[i] + MINUTE_LENGTH + 2, 2, Math.floor(millisecond / 1000))
       writeDigits(target, at + times[i] + MINUTE_LENGTH + 6, 3, millisecond % 1000)
@@ -83,6 +98,14 @@ export class Bodies {
     const body = Buffer.allocUnsafeSlow(this.nextLength)
     this.write(body, 0, time)
     return body
+  }
+
+  #spellMinutes(end: number): void {
+    if (end === this.#end) return
+    this.#end = end
+    for (let i = 0; i < this.#minutes.length; i++) {
+      this.#minutes[i] = Buffer.from(new Date((end - 1 - i) * MINUTE).toISOString().slice(0, MINUTE_LENGTH), 'latin1')
+    }
   }
 
   /** A random UUID, version 4. */

@@ -32,6 +32,8 @@ export interface Comparison {
   users: number
   /** How old events are at the most, in minutes; an hour unless told otherwise. */
   age?: number
+  /** Over how many minutes the events of a request are spread; one unless told otherwise. */
+  minutes?: number
 }
 
 /** One measurement. */
@@ -46,8 +48,8 @@ export interface Sample {
 
 /** Measures every contender in every round; the samples are in order of rounds. */
 export async function compare(contenders: readonly Contender[], comparison: Comparison, results: Results): Promise<Map<string, Sample[]>> {
-  const { batch, form, users, age, requests: measured, rounds, warmup } = comparison
-  const requests = new PostRequests(new Bodies({ batch, users, form }), form, measured + Math.ceil(measured * warmup))
+  const { batch, form, users, age, minutes, requests: measured, rounds, warmup } = comparison
+  const requests = new PostRequests(new Bodies({ batch, users, form, minutes }), form, measured + Math.ceil(measured * warmup))
   const samples = new Map(contenders.map(({ name }) => [name, [] as Sample[]]))
   for (let round = 0; round < rounds; round++) {
     for (let turn = 0; turn < contenders.length; turn++) {

@@ -25,7 +25,7 @@ export class PostRequests {
 
   /**
    * Makes all requests anew, with ids that never were before.
-   * @param age how old the events of a request may be, in minutes, beside the one in which they all lie
+   * @param age how old the events of a request may be, in minutes, beside the minutes over which its body spreads them
    */
   refill(path: string, age = 60): void {
     const now = Date.now()
