@@ -34,7 +34,7 @@ export interface Encoding {
    */
   events(page: Page, count: number, cursor: string, memory: FrameMemory, pool: FramePool): FrameBytes
   /** Nothing new up to this cursor. */
-  silence(cursor: string): Buffer
+  heartbeat(cursor: string): Buffer
   gap(gap: Gap): Buffer
 }
 
@@ -51,7 +51,7 @@ export const socketEncoding: Encoding = {
     return { bytes, memory: memory.retain() }
   },
 
-  silence(cursor: string): Buffer {
+  heartbeat(cursor: string): Buffer {
     return encode({ type: 'events', cursor, events: [] })
   },
 
@@ -93,7 +93,7 @@ export const messageEncoding: Encoding = {
   },
 
   // Without data nothing is dispatched, but the browser remembers the id; after a comment it would not.
-  silence(cursor: string): Buffer {
+  heartbeat(cursor: string): Buffer {
     return Buffer.from(`id: ${cursor}${MESSAGE_END}`)
   },
 

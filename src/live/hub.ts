@@ -7,7 +7,7 @@ import type { Ingest } from '../ingest/ingest.ts'
 import type { ReaderState } from './frames.ts'
 import { IncomingMessages } from './incoming-messages.ts'
 import { ParkedSubscribers } from './parked-subscribers.ts'
-import { CloseCode, type Connection, type Outlet } from './peer.ts'
+import { CloseCode, type Outlet, type PeerConnection } from './peer.ts'
 import { Scheduler } from './scheduler.ts'
 import { Session, type SessionContext, type SessionOptions } from './session.ts'
 import { SharedFrames } from './shared-frames.ts'
@@ -50,13 +50,13 @@ export interface HubOptions {
 }
 
 /** The place of one connection among those that can be served. */
-export interface Place {
+export interface SubscriberPlace {
   /** Gives the place to somebody else; called when the connection is gone, or does not open after all. */
   release(): void
 }
 
 /** A connection once it is open. */
-interface Member {
+interface OpenConnection {
   tick(now: number): void
   stop(code: number, reason: string): void
   close(): void
@@ -70,7 +70,7 @@ export class Hub {
   readonly #delivery: Delivery
   readonly #summaries: Summaries
   readonly #context: SessionContext
-  readonly #members = new Set<Member>()
+  readonly #connections = new Set<OpenConnection>()
   /** Set while somebody is connected: a store may have to look for what others append. */
   #endListening: (() => void) | undefined
   readonly #store: EventStore
@@ -100,23 +100,23 @@ export class Hub {
 
   /** Open connections. */
   get subscribers(): number {
-    return this.#members.size
+    return this.#connections.size
   }
 
   /**
    * Reserves a place for a connection that is about to open; undefined where no more can be served [LIVE-6], or where its
    * address has half of all places already [LIMIT-2].
    */
-  reserve(address = ''): Place | undefined {
+  reserve(address = ''): SubscriberPlace | undefined {
     const held = this.#placesByAddress.get(address) ?? 0
     if (this.#isStopping || this.#places >= this.#maxSubscribers || held >= Math.ceil(this.#maxSubscribers / 2)) return undefined
     this.#places++
     this.#placesByAddress.set(address, held + 1)
-    let isTaken = true
+    let isHeld = true
     return {
       release: () => {
-        if (isTaken) this.#release(address)
-        isTaken = false
+        if (isHeld) this.#release(address)
+        isHeld = false
       }
     }
   }
@@ -134,23 +134,23 @@ export class Hub {
   }
 
   /**
-   * Takes over a WebSocket. The caller hands in the client's text frames with `receive`, and says with `leave` when the
+   * Opens a session over a WebSocket. The caller hands in the client's text frames with `receive`, and says with `leave` when the
    * connection is gone.
    */
-  openSession(connection: Connection, options: SessionOptions): Session {
-    return this.#admit(new Session(this.#context, connection, options))
+  openSession(connection: PeerConnection, options: SessionOptions): Session {
+    return this.#add(new Session(this.#context, connection, options))
   }
 
-  /** Takes over a stream of Server-Sent Events. The caller says with `leave` when the reader is gone. */
+  /** Opens a stream of Server-Sent Events. The caller says with `leave` when the reader is gone. */
   openStream(outlet: Outlet, filter: Filter, location: Location, state: ReaderState = 'new'): Stream {
-    return this.#admit(new Stream(this.#delivery, outlet, this.#context.heartbeat, filter, location, state, this.#random()))
+    return this.#add(new Stream(this.#delivery, outlet, this.#context.heartbeat, filter, location, state, this.#random()))
   }
 
   /** A connection is gone. */
-  leave(member: Session | Stream): void {
-    if (!this.#members.delete(member)) return
-    member.close()
-    if (this.#members.size > 0) return
+  leave(connection: Session | Stream): void {
+    if (!this.#connections.delete(connection)) return
+    connection.close()
+    if (this.#connections.size > 0) return
     this.#endListening?.()
     this.#endListening = undefined
     this.#whenEmpty?.()
@@ -162,32 +162,32 @@ export class Hub {
     this.#summaries.tick()
     this.messages.tick()
     const now = this.#delivery.now()
-    for (const member of this.#members) member.tick(now)
+    for (const connection of this.#connections) connection.tick(now)
   }
 
   /** Tells everybody that the service stops; resolves when all are gone. */
   async stop(): Promise<void> {
     this.#isStopping = true
     const empty = new Promise<void>((resolve) => { this.#whenEmpty = resolve })
-    for (const member of this.#members) member.stop(CloseCode.Shutdown, 'the service is stopping')
-    if (this.#members.size > 0) await empty
+    for (const connection of this.#connections) connection.stop(CloseCode.Shutdown, 'the service is stopping')
+    if (this.#connections.size > 0) await empty
   }
 
   /** Cuts off whoever is left, and delivers nothing any more. */
   close(): void {
-    for (const member of this.#members) member.terminate()
+    for (const connection of this.#connections) connection.terminate()
     this.#endListening?.()
     this.#delivery.parked.stop()
     this.#delivery.scheduler.stop()
   }
 
-  #admit<T extends Member>(member: T): T {
-    this.#members.add(member)
+  #add<T extends OpenConnection>(connection: T): T {
+    this.#connections.add(connection)
     this.#endListening ??= this.#store.onAppend(() => {
       this.#summaries.wake()
       this.#delivery.frames.grow()
       this.#delivery.parked.wake()
     })
-    return member
+    return connection
   }
 }

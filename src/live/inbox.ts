@@ -3,7 +3,7 @@
  * a few of them. Beyond that the client's own socket is paused, so that nothing piles up here.
  */
 import type { IncomingMessages } from './incoming-messages.ts'
-import type { Connection } from './peer.ts'
+import type { PeerConnection } from './peer.ts'
 
 /** Most frames of a client under way: being carried out, or answered and the answer not yet sent. */
 const MAX_UNDER_WAY = 8
@@ -17,7 +17,7 @@ export interface Step {
 
 /** The frames of one client. */
 export class Inbox {
-  readonly #connection: Connection
+  readonly #connection: PeerConnection
   readonly #messages: IncomingMessages
   readonly #maxPublishBytes: number
   readonly #begin: (bytes: Buffer, step: Step) => void
@@ -26,8 +26,8 @@ export class Inbox {
   #unsentAnswers = 0
   #publishBytes = 0
   /** Frames that are being read: one, but that the read of what it publishes begins before its own has ended. */
-  #reading = 0
-  #isAsking = false
+  #readsUnderWay = 0
+  #isWaiting = false
   #isPaused = false
   #whenIdle: (() => void) | undefined
 
@@ -36,7 +36,7 @@ export class Inbox {
    * @param maxPublishBytes bytes of publishes under way from which on no more are read
    * @param begin begins to read a frame with `read`, and sets what its step runs
    */
-  constructor(connection: Connection, messages: IncomingMessages, maxPublishBytes: number, begin: (bytes: Buffer, step: Step) => void) {
+  constructor(connection: PeerConnection, messages: IncomingMessages, maxPublishBytes: number, begin: (bytes: Buffer, step: Step) => void) {
     this.#connection = connection
     this.#messages = messages
     this.#maxPublishBytes = maxPublishBytes
@@ -50,9 +50,9 @@ export class Inbox {
 
   /** A frame has come; false if there is no room for it. */
   push(bytes: Buffer): boolean {
-    if (!this.#messages.take(bytes.length)) return false
+    if (!this.#messages.reserve(bytes.length)) return false
     this.#frames.push(bytes)
-    this.#work()
+    this.#beginFrames()
     return true
   }
 
@@ -60,22 +60,22 @@ export class Inbox {
   read(begin: (done: () => void) => void): void {
     let isNow = true
     let isDone = false
-    this.#reading++
+    this.#readsUnderWay++
     begin(() => {
       if (isDone) return
       isDone = true
-      this.#reading--
-      if (!isNow) queueMicrotask(() => this.#work())
+      this.#readsUnderWay--
+      if (!isNow) queueMicrotask(() => this.#beginFrames())
     })
     isNow = false
   }
 
   /** Does what is known and due, in order: a step that waits holds up those after it. */
   proceed(): void {
-    while (!this.#isAsking && this.#steps.length > 0 && this.#steps[0].run !== undefined) {
-      const asking = this.#steps[0].run()
-      if (asking === undefined) this.#endStep()
-      else this.#await(asking)
+    while (!this.#isWaiting && this.#steps.length > 0 && this.#steps[0].run !== undefined) {
+      const running = this.#steps[0].run()
+      if (running === undefined) this.#endStep()
+      else this.#await(running)
     }
   }
 
@@ -86,7 +86,7 @@ export class Inbox {
       this.#publishBytes -= bytes
       step.run = run
       this.proceed()
-      this.#work()
+      this.#beginFrames()
     }
   }
 
@@ -98,26 +98,26 @@ export class Inbox {
   /** An answer has left. */
   readonly answered = (): void => {
     this.#unsentAnswers--
-    this.#work()
+    this.#beginFrames()
   }
 
   /** Forgets the frames that were not begun with, and calls back once all others are carried out. */
   stop(whenIdle: () => void): void {
     for (const { length } of this.#frames.splice(0)) this.#messages.release(length)
     this.#whenIdle = whenIdle
-    this.#work()
+    this.#beginFrames()
   }
 
   /** The connection is gone, and no answer is awaited any more. */
   close(): void {
     this.#unsentAnswers = 0
-    this.#work()
+    this.#beginFrames()
   }
 
   /** Begins with as many frames as may be under way, and lets the client send more or not. */
-  #work(): void {
+  #beginFrames(): void {
     let begun = 0
-    while (begun < this.#frames.length && this.#reading === 0 && !this.#isBusy) {
+    while (begun < this.#frames.length && this.#readsUnderWay === 0 && !this.#isBusy) {
       const frame = this.#frames[begun++]
       const step: Step = { bytes: frame.length, run: undefined }
       this.#steps.push(step)
@@ -144,13 +144,13 @@ export class Inbox {
     return this.#steps.length + this.#unsentAnswers >= MAX_UNDER_WAY || this.#publishBytes >= this.#maxPublishBytes
   }
 
-  #await(asking: Promise<void>): void {
-    this.#isAsking = true
-    asking.then(() => {
-      this.#isAsking = false
+  #await(running: Promise<void>): void {
+    this.#isWaiting = true
+    running.then(() => {
+      this.#isWaiting = false
       this.#endStep()
       this.proceed()
-      this.#work()
+      this.#beginFrames()
     })
   }
 }

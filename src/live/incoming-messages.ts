@@ -3,8 +3,8 @@
  * are whole. When the bound is met the oldest that is not whole is ended, and not whoever comes next. [LIMIT-1, LIMIT-2]
  */
 
-/** The least that all of them may take together, in bytes; else as much as two of the largest. */
-const LEAST_BYTES = 64 << 20
+/** The least bound of all of them together, in bytes; else as much as two of the largest. */
+const MIN_BYTES = 64 << 20
 
 /** Milliseconds from a message's first byte to its last. */
 const DEADLINE = 30_000
@@ -28,7 +28,7 @@ interface Unfinished {
 
 /** What all clients have sent that is not carried out yet. */
 export class IncomingMessages {
-  readonly #most: number
+  readonly #maxBytes: number
   readonly #now: () => number
   /** The oldest first. */
   readonly #sources = new Map<MessageSource, Unfinished>()
@@ -39,7 +39,7 @@ export class IncomingMessages {
    * @param now milliseconds that never go back
    */
   constructor(maxMessageBytes: number, now: () => number) {
-    this.#most = Math.max(LEAST_BYTES, 2 * maxMessageBytes)
+    this.#maxBytes = Math.max(MIN_BYTES, 2 * maxMessageBytes)
     this.#now = now
   }
 
@@ -51,33 +51,33 @@ export class IncomingMessages {
     if (held === 0) this.#sources.delete(source)
     else if (known === undefined) this.#sources.set(source, { bytes: held, since: this.#now() })
     else known.bytes = held
-    this.#makeRoom()
+    this.#evict()
   }
 
   /** A message is whole and is about to be carried out; false if there is no room for it. Others may have to go. */
-  take(bytes: number): boolean {
+  reserve(bytes: number): boolean {
     this.#bytes += bytes
-    this.#makeRoom()
-    if (this.#bytes <= this.#most) return true
+    this.#evict()
+    if (this.#bytes <= this.#maxBytes) return true
     this.#bytes -= bytes
     return false
   }
 
-  /** A message that was taken is done with. */
+  /** A message with reserved bytes has been carried out. */
   release(bytes: number): void {
     this.#bytes -= bytes
   }
 
-  #makeRoom(): void {
+  #evict(): void {
     for (const [oldest] of this.#sources) {
-      if (this.#bytes <= this.#most) return
-      this.forget(oldest)
+      if (this.#bytes <= this.#maxBytes) return
+      this.remove(oldest)
       oldest.end()
     }
   }
 
   /** A peer is gone. */
-  forget(source: MessageSource): void {
+  remove(source: MessageSource): void {
     this.#bytes -= this.#sources.get(source)?.bytes ?? 0
     this.#sources.delete(source)
   }
@@ -89,7 +89,7 @@ export class IncomingMessages {
       if (source.isPaused) {
         unfinished.since = now
       } else if (now - unfinished.since > DEADLINE) {
-        this.forget(source)
+        this.remove(source)
         source.expire()
       }
     }

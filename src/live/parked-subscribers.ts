@@ -4,14 +4,14 @@
  * none of them is touched, so that those to whom nothing matters cost nothing.
  */
 import type { Scheduler, Turn } from './scheduler.ts'
-import { keyOf, type Frame, type FrameReader, type Group, type SharedFrames } from './shared-frames.ts'
+import { keyOf, type FilterGroup, type FrameReader, type SharedFrame, type SharedFrames } from './shared-frames.ts'
 
 /** A subscriber that can be parked. */
 export interface Parkable {
   /** It is parked at this place from now on; called again when its place is joined to another at the same cursor. */
   parkAt(place: ParkingPlace): void
   /** It is no longer parked: goes on after a cursor, with the next frame if that is known. */
-  resume(cursor: string, frame: Frame | undefined): void
+  resume(cursor: string, frame: SharedFrame | undefined): void
   /** Its delivery has failed, and that is the service's own fault. */
   abandon(error: unknown): void
 }
@@ -27,7 +27,7 @@ export class ParkedSubscribers {
   readonly #scheduler: Scheduler
   readonly #frames: SharedFrames
   /** Those that wait for the log to grow, by group and cursor. */
-  readonly #places = new Map<string, Place>()
+  readonly #places = new Map<string, ParkedGroup>()
 
   constructor(scheduler: Scheduler, frames: SharedFrames) {
     this.#scheduler = scheduler
@@ -35,16 +35,16 @@ export class ParkedSubscribers {
   }
 
   /** Parks a subscriber until the log has grown; it stands at the end of the log as far as that is known. */
-  park(subscriber: Parkable, group: Group, cursor: string): void {
+  park(subscriber: Parkable, group: FilterGroup, cursor: string): void {
     const key = keyOf(group, cursor)
     let place = this.#places.get(key)
-    if (place === undefined) this.#places.set(key, place = new Place(this, this.#scheduler, this.#frames, group, cursor))
+    if (place === undefined) this.#places.set(key, place = new ParkedGroup(this, this.#scheduler, this.#frames, group, cursor))
     place.add(subscriber)
   }
 
   /** Takes a subscriber off its place. */
   leave(subscriber: Parkable, parkedAt: ParkingPlace): void {
-    const place = parkedAt as Place
+    const place = parkedAt as ParkedGroup
     place.subscribers.delete(subscriber)
     if (place.subscribers.size > 0) return
     const key = keyOf(place.group, place.cursor)
@@ -52,7 +52,7 @@ export class ParkedSubscribers {
   }
 
   /** Lets a place wait on at the cursor to which it has moved, together with those parked there already. */
-  keep(place: Place): void {
+  parkAgain(place: ParkedGroup): void {
     const key = keyOf(place.group, place.cursor)
     const there = this.#places.get(key)
     if (there === undefined) {
@@ -77,17 +77,17 @@ export class ParkedSubscribers {
 }
 
 /** Those of one group that are parked at one cursor. */
-class Place implements ParkingPlace, Turn, FrameReader {
-  readonly group: Group
+class ParkedGroup implements ParkingPlace, Turn, FrameReader {
+  readonly group: FilterGroup
   readonly subscribers = new Set<Parkable>()
   readonly #parked: ParkedSubscribers
   readonly #scheduler: Scheduler
   readonly #frames: SharedFrames
   #cursor: string
   #isReading = false
-  #frame: Frame | undefined
+  #frame: SharedFrame | undefined
 
-  constructor(parked: ParkedSubscribers, scheduler: Scheduler, frames: SharedFrames, group: Group, cursor: string) {
+  constructor(parked: ParkedSubscribers, scheduler: Scheduler, frames: SharedFrames, group: FilterGroup, cursor: string) {
     this.#parked = parked
     this.#scheduler = scheduler
     this.#frames = frames
@@ -113,20 +113,20 @@ class Place implements ParkingPlace, Turn, FrameReader {
     received?.memory?.release()
   }
 
-  #step(frame: Frame | undefined): void {
+  #step(frame: SharedFrame | undefined): void {
     if (frame === undefined) {
       this.#isReading = true
       this.#frames.read(this.group, this.#cursor, this)
     } else if (frame.count > 0) {
-      this.#dismiss(frame)
+      this.#resumeAll(frame)
     } else {
       this.#cursor = frame.cursor
-      if (this.#frames.isEnd(frame)) this.#parked.keep(this)
+      if (this.#frames.isEnd(frame)) this.#parked.parkAgain(this)
       else this.#scheduler.queue(this)
     }
   }
 
-  receive(_read: unknown, frame: Frame): void {
+  receive(_read: unknown, frame: SharedFrame): void {
     this.#isReading = false
     frame.memory?.retain()
     this.#frame = frame
@@ -135,7 +135,7 @@ class Place implements ParkingPlace, Turn, FrameReader {
 
   /** Each of them meets the error by itself. */
   fail(): void {
-    this.#dismiss(undefined)
+    this.#resumeAll(undefined)
   }
 
   abandon(error: unknown): void {
@@ -143,7 +143,7 @@ class Place implements ParkingPlace, Turn, FrameReader {
   }
 
   /** Lets all of them go on by themselves, with the next frame if there is one. */
-  #dismiss(frame: Frame | undefined): void {
+  #resumeAll(frame: SharedFrame | undefined): void {
     for (const subscriber of this.subscribers) subscriber.resume(this.#cursor, frame)
     this.subscribers.clear()
   }

@@ -17,7 +17,7 @@ export interface Outlet {
 }
 
 /** A peer that also speaks. */
-export interface Connection extends Outlet {
+export interface PeerConnection extends Outlet {
   /** Bytes that came from the peer so far, of whatever kind: a sign of life. */
   readonly received: number
   /** Stops reading from the peer, so that it is held back by its own full socket. */
@@ -84,14 +84,14 @@ export interface LivenessTimes {
  * this side has stopped reading from it.
  */
 export class Liveness {
-  readonly #connection: Connection
+  readonly #connection: PeerConnection
   readonly #outbox: Outbox
   readonly #times: LivenessTimes
   #askedAt: number
   #receivedBefore = 0
   #isAsking = false
 
-  constructor(connection: Connection, outbox: Outbox, times: LivenessTimes, now: number) {
+  constructor(connection: PeerConnection, outbox: Outbox, times: LivenessTimes, now: number) {
     this.#connection = connection
     this.#outbox = outbox
     this.#times = times

@@ -12,7 +12,7 @@ import { FrameError, asFrameError, readClientFrame, type ClientRequest, type Fra
 import { ackFrame, errorFrame, pongFrame, socketEncoding, subscribedFrame, watchFrame, welcomeFrame } from './frames.ts'
 import { Inbox, type Step } from './inbox.ts'
 import type { IncomingMessages } from './incoming-messages.ts'
-import { CloseCode, Liveness, Outbox, type Connection, type LivenessTimes } from './peer.ts'
+import { CloseCode, Liveness, Outbox, type LivenessTimes, type PeerConnection } from './peer.ts'
 import { Subscriber, type Delivery } from './subscriber.ts'
 import type { Summaries } from './summaries.ts'
 import { Watcher } from './watcher.ts'
@@ -49,7 +49,7 @@ export interface SessionOptions {
 /** One client over a WebSocket, from its welcome to its close. */
 export class Session {
   readonly #context: SessionContext
-  readonly #connection: Connection
+  readonly #connection: PeerConnection
   readonly #outbox: Outbox
   readonly #subscriber: Subscriber
   readonly #watcher: Watcher
@@ -63,7 +63,7 @@ export class Session {
   #isRefusing = false
   #isClosed = false
 
-  constructor(context: SessionContext, connection: Connection, { canRead, canWrite, ingest, filter, location }: SessionOptions) {
+  constructor(context: SessionContext, connection: PeerConnection, { canRead, canWrite, ingest, filter, location }: SessionOptions) {
     const { delivery, messages, summaries, heartbeat, liveness, maxPublishBytes } = context
     this.#context = context
     this.#connection = connection
@@ -86,7 +86,7 @@ export class Session {
 
   /** To be called every now and then. */
   tick(now: number): void {
-    this.#subscriber.breakSilence(this.#context.heartbeat)
+    this.#subscriber.sendHeartbeat(this.#context.heartbeat)
     if (this.#liveness.check(now, this.#inbox.isPaused)) return
     this.#context.delivery.stats.cuts++
     this.#connection.terminate()

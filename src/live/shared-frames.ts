@@ -10,15 +10,15 @@ import type { Scheduler } from './scheduler.ts'
 /** Most events and bytes of events in a frame. */
 const LIMITS = { events: 1000, bytes: 65_536 }
 
-/** Most frames kept for those who come a little later. */
-const MAX_KEPT = 64
+/** Most frames cached for those who come a little later. */
+const MAX_CACHED = 64
 
 /** Pieces of work that reading and building a frame is, without and with a filter that may have to look at many events. */
 const READ_COST = 8
 const FILTERED_READ_COST = 32
 
 /** All subscribers of one encoding and one filter. */
-export interface Group {
+export interface FilterGroup {
   /** Names the group; short, whatever the filter. */
   readonly id: number
   readonly key: string
@@ -26,15 +26,15 @@ export interface Group {
   /** One object for all of them, so that a store prepares it once. */
   readonly filter: Filter
   /** Whether every event passes the filter. */
-  readonly isWhole: boolean
-  members: number
+  readonly isUnfiltered: boolean
+  subscribers: number
 }
 
 /**
  * What came of one read. Whoever keeps it beyond the call that handed it over retains its memory until its bytes are sent or
  * are not wanted any more.
  */
-export interface Frame {
+export interface SharedFrame {
   /** How many events; with none there is nothing to send, but the place has moved. */
   readonly count: number
   readonly bytes: Buffer
@@ -55,23 +55,23 @@ export interface PendingRead {
 
 /** Who is told what came of a read. */
 export interface FrameReader {
-  receive(read: PendingRead, frame: Frame): void
+  receive(read: PendingRead, frame: SharedFrame): void
   fail(read: PendingRead, error: unknown): void
 }
 
 const NOTHING = Buffer.alloc(0)
 
-/** The frames that are being read, and those kept for the next to ask. */
+/** The frames that are being read, and those cached for the next to ask. */
 export class SharedFrames {
   readonly #store: EventStore
   readonly #pool = new FramePool()
   readonly #scheduler: Scheduler
   readonly #marks: ReadonlySet<string>
-  readonly #groups = new Map<string, Group>()
+  readonly #groups = new Map<string, FilterGroup>()
   #nextId = 0
   readonly #pending = new Map<string, PendingRead>()
   /** In the order in which they were built. */
-  readonly #kept = new Map<string, Frame>()
+  readonly #cached = new Map<string, SharedFrame>()
   /** How often the log is known to have grown. */
   #version = 0
 
@@ -83,19 +83,19 @@ export class SharedFrames {
   }
 
   /** The group of a filter, which the caller leaves when done. */
-  join(encoding: Encoding, filter: Filter): Group {
+  join(encoding: Encoding, filter: Filter): FilterGroup {
     const key = `${encoding.name} ${filterKey(filter)}`
     let group = this.#groups.get(key)
     if (group === undefined) {
-      group = { id: this.#nextId++, key, encoding, filter, isWhole: filter.types === undefined && filter.users === undefined, members: 0 }
+      group = { id: this.#nextId++, key, encoding, filter, isUnfiltered: filter.types === undefined && filter.users === undefined, subscribers: 0 }
       this.#groups.set(key, group)
     }
-    group.members++
+    group.subscribers++
     return group
   }
 
-  leave(group: Group): void {
-    if (--group.members === 0) this.#groups.delete(group.key)
+  leave(group: FilterGroup): void {
+    if (--group.subscribers === 0) this.#groups.delete(group.key)
   }
 
   /** The log has grown: what was the end of it is none any more. */
@@ -104,18 +104,18 @@ export class SharedFrames {
   }
 
   /** Whether the log ends where a frame does, as far as is known. A log that has grown while the frame was read may go on. */
-  isEnd({ hasMore, version }: Frame): boolean {
+  isEnd({ hasMore, version }: SharedFrame): boolean {
     return !hasMore && version === this.#version
   }
 
   /** The frame after a cursor if it is here and says all that there is to say. */
-  find(group: Group, cursor: string): Frame | undefined {
-    const frame = this.#kept.get(keyOf(group, cursor))
+  find(group: FilterGroup, cursor: string): SharedFrame | undefined {
+    const frame = this.#cached.get(keyOf(group, cursor))
     return frame !== undefined && (frame.hasMore || this.isEnd(frame)) ? frame : undefined
   }
 
   /** Reads the frame after a cursor, or joins those who wait for it. The reader is told later. */
-  read(group: Group, cursor: string, reader: FrameReader): PendingRead {
+  read(group: FilterGroup, cursor: string, reader: FrameReader): PendingRead {
     const key = keyOf(group, cursor)
     const underWay = this.#pending.get(key)
     if (underWay !== undefined) {
@@ -125,14 +125,14 @@ export class SharedFrames {
     const version = this.#version
     const read: PendingRead = { readers: [reader] }
     this.#pending.set(key, read)
-    this.#scheduler.spend(group.isWhole ? READ_COST : FILTERED_READ_COST)
+    this.#scheduler.spend(group.isUnfiltered ? READ_COST : FILTERED_READ_COST)
     let memory: FrameMemory | undefined
     const allocate = (length: number): Buffer => (memory = this.#pool.acquire(length)).events(length)
     this.#store.read(cursor, group.filter, LIMITS, allocate).then((page) => {
       this.#pending.delete(key)
       const frame = this.#build(group, page, version, memory)
       memory?.release()
-      if (group.members > 1) this.#keep(key, frame)
+      if (group.subscribers > 1) this.#cache(key, frame)
       for (const each of read.readers) each.receive(read, frame)
       frame.memory?.release()
     }).catch((error) => {
@@ -142,8 +142,8 @@ export class SharedFrames {
     return read
   }
 
-  #build({ encoding, isWhole }: Group, page: Page, version: number, memory: FrameMemory | undefined): Frame {
-    const count = isWhole ? this.#countToMark(page) : page.count
+  #build({ encoding, isUnfiltered }: FilterGroup, page: Page, version: number, memory: FrameMemory | undefined): SharedFrame {
+    const count = isUnfiltered ? this.#countToMark(page) : page.count
     const isCut = count < page.count
     const cursor = isCut ? page.cursorOf(count - 1) : page.cursor
     const frame = { count, cursor, hasMore: isCut || page.hasMore, version }
@@ -159,16 +159,16 @@ export class SharedFrames {
     return page.count
   }
 
-  #keep(key: string, frame: Frame): void {
+  #cache(key: string, frame: SharedFrame): void {
     frame.memory?.retain()
-    this.#drop(key)
-    this.#kept.set(key, frame)
-    if (this.#kept.size > MAX_KEPT) this.#drop(this.#kept.keys().next().value!)
+    this.#evict(key)
+    this.#cached.set(key, frame)
+    if (this.#cached.size > MAX_CACHED) this.#evict(this.#cached.keys().next().value!)
   }
 
-  #drop(key: string): void {
-    this.#kept.get(key)?.memory?.release()
-    this.#kept.delete(key)
+  #evict(key: string): void {
+    this.#cached.get(key)?.memory?.release()
+    this.#cached.delete(key)
   }
 }
 
@@ -178,6 +178,6 @@ function filterKey({ types, users }: Filter): string {
 }
 
 /** Names a cursor of a group. */
-export function keyOf(group: Group, cursor: string): string {
+export function keyOf(group: FilterGroup, cursor: string): string {
   return `${group.id} ${cursor}`
 }

@@ -22,7 +22,7 @@ export class Stream {
 
   /** To be called every now and then. */
   tick(): void {
-    this.#subscriber.breakSilence(this.#heartbeat)
+    this.#subscriber.sendHeartbeat(this.#heartbeat)
   }
 
   /** Ends the stream; the reader comes back by itself. */

@@ -10,7 +10,7 @@ import type { Encoding } from './frames.ts'
 import type { Parkable, ParkedSubscribers, ParkingPlace } from './parked-subscribers.ts'
 import { CloseCode, type Outbox, type Outlet } from './peer.ts'
 import type { Scheduler, Turn } from './scheduler.ts'
-import type { Frame, FrameReader, Group, PendingRead, SharedFrames } from './shared-frames.ts'
+import type { FilterGroup, FrameReader, PendingRead, SharedFrame, SharedFrames } from './shared-frames.ts'
 
 /** Most frames in a socket. */
 const MAX_UNSENT = 2
@@ -49,16 +49,16 @@ export class Subscriber implements FrameReader, Parkable, Turn {
   readonly #outbox: Outbox
   readonly #encoding: Encoding
   /** Undefined while it is not subscribed. */
-  #group: Group | undefined
+  #group: FilterGroup | undefined
   /** Everything up to it that matches was handed over, or told as a gap. While it is parked the place's cursor counts. */
   #cursor: string
   #parkedAt: ParkingPlace | undefined
   #read: PendingRead | undefined
   /** Read, and waiting for its turn. */
-  #frame: Frame | undefined
+  #frame: SharedFrame | undefined
   #unsent = 0
   #isHeld = false
-  #spokeAt: number
+  #sentAt: number
   /** Called after its cursor has moved. */
   onMove: (() => void) | undefined
 
@@ -69,7 +69,7 @@ export class Subscriber implements FrameReader, Parkable, Turn {
     this.#outbox = outbox
     this.#encoding = encoding
     this.#cursor = cursor
-    this.#spokeAt = delivery.now()
+    this.#sentAt = delivery.now()
   }
 
   get cursor(): string {
@@ -81,15 +81,15 @@ export class Subscriber implements FrameReader, Parkable, Turn {
   }
 
   /** Whether it is told every event. */
-  get isWhole(): boolean {
-    return this.#group?.isWhole === true
+  get isUnfiltered(): boolean {
+    return this.#group?.isUnfiltered === true
   }
 
   /** From now on tells the events after a cursor that match; nothing that only matched before is told any more. */
   subscribe(filter: Filter, { cursor, lost }: Location): void {
     this.unsubscribe()
     this.#cursor = cursor
-    this.#spokeAt = this.#delivery.now()
+    this.#sentAt = this.#delivery.now()
     this.#group = this.#delivery.frames.join(this.#encoding, filter)
     if (lost !== undefined) this.#tellGap({ ...lost, cursor })
     this.#delivery.scheduler.queue(this)
@@ -139,7 +139,7 @@ export class Subscriber implements FrameReader, Parkable, Turn {
     this.#parkedAt = place
   }
 
-  resume(cursor: string, frame: Frame | undefined): void {
+  resume(cursor: string, frame: SharedFrame | undefined): void {
     this.#parkedAt = undefined
     this.#cursor = cursor
     frame?.memory?.retain()
@@ -147,7 +147,7 @@ export class Subscriber implements FrameReader, Parkable, Turn {
     this.#delivery.scheduler.queue(this)
   }
 
-  receive(read: PendingRead, frame: Frame): void {
+  receive(read: PendingRead, frame: SharedFrame): void {
     if (read !== this.#read) return
     this.#read = undefined
     frame.memory?.retain()
@@ -186,9 +186,9 @@ export class Subscriber implements FrameReader, Parkable, Turn {
   }
 
   /** Breaks a silence of this length, so that the peer knows its cursor and that there is nothing to miss. */
-  breakSilence(after: number): void {
-    if (this.#unsent > 0 || this.#delivery.now() - this.#spokeAt < after) return
-    this.#send(this.#encoding.silence(this.cursor))
+  sendHeartbeat(after: number): void {
+    if (this.#unsent > 0 || this.#delivery.now() - this.#sentAt < after) return
+    this.#send(this.#encoding.heartbeat(this.cursor))
   }
 
   #tellGap(gap: Parameters<Encoding['gap']>[0]): void {
@@ -199,7 +199,7 @@ export class Subscriber implements FrameReader, Parkable, Turn {
   /** @param memory where the bytes lie; retained until they have left */
   #send(bytes: Buffer, memory?: FrameMemory): void {
     this.#unsent++
-    this.#spokeAt = this.#delivery.now()
+    this.#sentAt = this.#delivery.now()
     if (memory === undefined) {
       this.#outbox.send(bytes, this.#sent)
       return

@@ -15,7 +15,7 @@ export interface Snapshot {
 /** Who is told summaries of a window. */
 export interface SummaryReader {
   /** There may be something new, or something may be due. */
-  offer(): void
+  notify(): void
 }
 
 /** One window that somebody watches. */
@@ -91,7 +91,7 @@ export class Summaries {
   /** Some time has passed: windows have moved on, and who was not due before may be so now. */
   tick(): void {
     for (const watched of this.#windows.values()) {
-      if (this.#isRecent(watched.computedAt)) offer(watched)
+      if (this.#isRecent(watched.computedAt)) notify(watched)
       else this.#compute(watched)
     }
   }
@@ -122,7 +122,7 @@ export class Summaries {
 
   #finish(watched: WatchedWindow): void {
     watched.isComputing = false
-    offer(watched)
+    notify(watched)
     if (watched.isStale) this.#compute(watched)
   }
 
@@ -141,6 +141,6 @@ export class Summaries {
   }
 }
 
-function offer(watched: WatchedWindow): void {
-  for (const reader of watched.readers) reader.offer()
+function notify(watched: WatchedWindow): void {
+  for (const reader of watched.readers) reader.notify()
 }

@@ -10,7 +10,7 @@ import type { Subscriber } from './subscriber.ts'
 import type { Snapshot, Summaries, SummaryReader, WatchedWindow } from './summaries.ts'
 
 /** Intervals for which a summary waits for its place. */
-const PATIENCE = 3
+const MAX_WAIT = 3
 
 interface Watch {
   readonly watched: WatchedWindow
@@ -43,8 +43,8 @@ export class Watcher implements SummaryReader {
     } else {
       watch.shown = undefined
     }
-    this.#subscriber.onMove = this.#offer
-    this.offer()
+    this.#subscriber.onMove = this.#notify
+    this.notify()
   }
 
   unwatch(window: TimeWindow): void {
@@ -61,7 +61,7 @@ export class Watcher implements SummaryReader {
   }
 
   /** Tells what is new, due and in its place. */
-  offer(): void {
+  notify(): void {
     const now = this.#summaries.now()
     for (const watch of this.#watches.values()) {
       const { latest } = watch.watched
@@ -77,15 +77,15 @@ export class Watcher implements SummaryReader {
   }
 
   #isInPlace({ watched, owedSince }: Watch, { cursor }: Snapshot, now: number): boolean {
-    if (!this.#subscriber.isWhole || this.#subscriber.cursor === cursor) return true
+    if (!this.#subscriber.isUnfiltered || this.#subscriber.cursor === cursor) return true
     // A newer one that is being made may be in its place.
-    return now - owedSince! > PATIENCE * this.#summaries.interval && !watched.isComputing
+    return now - owedSince! > MAX_WAIT * this.#summaries.interval && !watched.isComputing
   }
 
-  readonly #offer = (): void => this.offer()
+  readonly #notify = (): void => this.notify()
 
   readonly #sent = (): void => {
     this.#unsent--
-    this.offer()
+    this.notify()
   }
 }

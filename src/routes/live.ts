@@ -10,7 +10,7 @@ import type { Location } from '../backends/backend.ts'
 import { makeFilter } from '../backends/filter.ts'
 import { ProblemError } from '../errors.ts'
 import type { MessageSource } from '../live/incoming-messages.ts'
-import { CloseCode, type Connection } from '../live/peer.ts'
+import { CloseCode, type PeerConnection } from '../live/peer.ts'
 import type { Ingest } from '../ingest/ingest.ts'
 import type { Scope } from '../plugins/keys.ts'
 import { senderOf } from '../plugins/rejections.ts'
@@ -55,7 +55,7 @@ interface Receiver {
 const PIECE_BYTES = 512
 
 /** A WebSocket as live delivery sees it. */
-class SocketConnection implements Connection, MessageSource {
+class SocketConnection implements PeerConnection, MessageSource {
   readonly #socket: WebSocket
   readonly #raw: Socket
 
@@ -229,7 +229,7 @@ const live: FastifyPluginAsyncTypebox = async (app) => {
       })
       request.raw.socket.on('data', () => app.live.messages.update(connection))
       socket.on('close', () => {
-        app.live.messages.forget(connection)
+        app.live.messages.remove(connection)
         app.live.leave(session)
       })
     }

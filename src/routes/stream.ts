@@ -92,8 +92,8 @@ const stream: FastifyPluginAsyncTypebox = async (app) => {
 
     reply.headers(HEADERS).hijack()
     response.writeHead(200, reply.getHeaders() as Record<string, string>)
-    const member = app.live.openStream(new ResponseOutlet(response), makeFilter(types, users), location, stateOf(request, location))
-    response.on('close', () => app.live.leave(member))
+    const stream = app.live.openStream(new ResponseOutlet(response), makeFilter(types, users), location, stateOf(request, location))
+    response.on('close', () => app.live.leave(stream))
     response.on('error', () => {}) // a reader that has gone; `close` follows
     return reply
   }

@@ -5,7 +5,7 @@ import { LIVE_TIMES } from '../../src/live/hub.ts'
 import { TestClock } from '../backends/test-clock.ts'
 import { anEvent, post, startServer } from '../harness.ts'
 import { LiveClient } from '../live/clients.ts'
-import { FakePeer, settle, settleUntil } from '../live/fake-peer.ts'
+import { FakePeer, passTurns, passTurnsUntil } from '../live/fake-peer.ts'
 import { clientFrame, Opcode, RawFrames } from '../live/raw-frames.ts'
 import { createRig } from '../live/rig.ts'
 import { checkCode, until, type Case } from './bound.ts'
@@ -83,33 +83,33 @@ export const SOCKET_CASES: Readonly<Record<string, Case>> = {
   },
   'messages under way, or answered and the answer not yet taken': async (t, bound) => {
     const { peer, session, answers } = slowSession()
-    await settle()
+    await passTurns()
     for (let i = 0; i < bound.number - 1; i++) session.receive(Buffer.from('[1]'))
-    await settleUntil(() => answers.length === bound.number - 1 && !peer.isPaused) // a frame may be read in a later turn
+    await passTurnsUntil(() => answers.length === bound.number - 1 && !peer.isPaused) // a frame may be read in a later turn
     t.notOk(peer.isPaused, 'there is room for one more')
     session.receive(Buffer.from('[1]'))
     session.receive(Buffer.from('[1]'))
-    await settleUntil(() => answers.length === bound.number)
+    await passTurnsUntil(() => answers.length === bound.number)
     t.ok(peer.isPaused)
     t.equal(answers.length, bound.number, bound.answer)
     answers[0]()
-    await settleUntil(() => answers.length === bound.number + 1)
+    await passTurnsUntil(() => answers.length === bound.number + 1)
     t.equal(answers.length, bound.number + 1)
     for (const answer of answers) answer()
-    await settleUntil(() => !peer.isPaused)
+    await passTurnsUntil(() => !peer.isPaused)
     t.notOk(peer.isPaused)
   },
   'bytes of publishes under way': async (t, bound) => {
     const { peer, session, answers } = slowSession(1000)
-    await settle()
+    await passTurns()
     session.receive(Buffer.from('[1]'.padEnd(998)))
-    await settleUntil(() => answers.length === 1 && !peer.isPaused)
+    await passTurnsUntil(() => answers.length === 1 && !peer.isPaused)
     t.notOk(peer.isPaused, 'within')
     session.receive(Buffer.from('[]'))
-    await settleUntil(() => answers.length === 2)
+    await passTurnsUntil(() => answers.length === 2)
     t.ok(peer.isPaused, bound.answer)
     for (const answer of answers) answer()
-    await settleUntil(() => !peer.isPaused)
+    await passTurnsUntil(() => !peer.isPaused)
     t.notOk(peer.isPaused)
   },
   'bad frames within ten seconds': async (t, bound, { port }) => {
@@ -134,15 +134,15 @@ export const SOCKET_CASES: Readonly<Record<string, Case>> = {
     const rig = createRig()
     const peer = new FakePeer()
     rig.hub.openSession(peer, { canRead: true, canWrite: true, filter: {}, location: rig.here })
-    await settle()
+    await passTurns()
     peer.fallAsleep()
     for (let i = 0; i < bound.number + 2; i++) {
       await rig.send(Array.from({ length: 100 }, () => rig.event({ properties: { page: 'x'.repeat(1000) } })))
-      await settle()
+      await passTurns()
     }
     t.equal(peer.framesOf('events').length, bound.number)
     peer.drain(1)
-    await settle()
+    await passTurns()
     t.equal(peer.framesOf('events').length, bound.number + 1, bound.answer)
   },
   'silence after a ping': async (t, bound) => {
@@ -150,7 +150,7 @@ export const SOCKET_CASES: Readonly<Record<string, Case>> = {
     const rig = createRig()
     const peer = new FakePeer()
     rig.hub.openSession(peer, { canRead: true, canWrite: true, location: rig.here })
-    await settle()
+    await passTurns()
     rig.clock.advance(LIVE_TIMES.ping)
     rig.hub.tick()
     t.equal(peer.pings, 1)

@@ -21,7 +21,7 @@ import { loadSettings } from '../../src/settings.ts'
 import { TestClock } from '../backends/test-clock.ts'
 import { anEvent, forgetIds, post, startApp, startServer } from '../harness.ts'
 import { LiveClient } from '../live/clients.ts'
-import { settle } from '../live/fake-peer.ts'
+import { passTurns } from '../live/fake-peer.ts'
 import { RawClient, request } from '../raw-client.ts'
 import { checkCode, codeOf, until, type Bound, type Case } from './bound.ts'
 
@@ -143,10 +143,10 @@ export const TOTAL_CASES: Readonly<Record<string, Case>> = {
     const turns = new LongTurns((callback) => next.push(callback))
     let begun = 0
     for (let i = 0; i < bound.number + 2; i++) turns.take().then(() => begun++, t.error)
-    await settle()
+    await passTurns()
     t.equal(begun, bound.number, 'in this turn')
     next.pop()!()
-    await settle()
+    await passTurns()
     t.equal(begun, bound.number + 1, 'and in the next')
   },
   'WebSocket messages, from their first byte until they are carried out': (t, bound) => {
@@ -155,14 +155,14 @@ export const TOTAL_CASES: Readonly<Record<string, Case>> = {
     const messages = new IncomingMessages(10 * MIB, () => 0)
     messages.update(source('oldest'))
     messages.update(source('younger'))
-    t.ok(messages.take(bound.number - 20 * MIB))
+    t.ok(messages.reserve(bound.number - 20 * MIB))
     t.same(ended, [], 'at the bound')
-    t.ok(messages.take(1))
+    t.ok(messages.reserve(1))
     t.same(ended, ['oldest'], bound.answer)
-    t.ok(messages.take(20 * MIB - 1))
-    t.notOk(messages.take(1), bound.answer)
-    t.ok(new IncomingMessages(100 * MIB, () => 0).take(200 * MIB))
-    t.notOk(new IncomingMessages(100 * MIB, () => 0).take(200 * MIB + 1))
+    t.ok(messages.reserve(20 * MIB - 1))
+    t.notOk(messages.reserve(1), bound.answer)
+    t.ok(new IncomingMessages(100 * MIB, () => 0).reserve(200 * MIB))
+    t.notOk(new IncomingMessages(100 * MIB, () => 0).reserve(200 * MIB + 1))
   },
   'live connections': async (t, bound) => {
     const port = await checkStreams(t, bound, ['10.0.0.1', '10.0.0.2', '10.0.0.3', '10.0.0.4', '10.0.0.5'], '10.0.0.6')

@@ -2,7 +2,7 @@ import t from 'tap'
 import type { EventStore } from '../../src/backends/backend.ts'
 import { StorageUnavailableError } from '../../src/backends/backend.ts'
 import type { Outlet } from '../../src/live/peer.ts'
-import { FakePeer, settle, settleUntil } from './fake-peer.ts'
+import { FakePeer, passTurns, passTurnsUntil } from './fake-peer.ts'
 import { createRig, override, type Rig } from './rig.ts'
 
 const READER = { canRead: true, canWrite: false, filter: {} }
@@ -28,18 +28,18 @@ function countReads() {
 t.test('a stalled reader with 100,000 events going by: two frames in its socket, no gap, and then everything [LIVE-4]', async (t) => {
   const rig = createRig()
   const [stalled, neighbour] = openMany(rig, 2)
-  await settle()
+  await passTurns()
   stalled.fallAsleep()
   const sent: string[] = []
   for (let i = 0; i < 100; i++) {
     sent.push(...await rig.send(rig.events(1000)))
-    await settle(2)
+    await passTurns(2)
   }
-  await settleUntil(() => neighbour.has(sent.at(-1)!))
+  await passTurnsUntil(() => neighbour.has(sent.at(-1)!))
   t.equal(neighbour.eventIds.length, 100_000, 'its neighbour has them all')
   t.ok(stalled.mostBuffered > 0 && stalled.mostBuffered <= MOST_BUFFERED, `${stalled.mostBuffered} bytes queued at the most`)
   stalled.wakeUp()
-  await settleUntil(() => stalled.has(sent.at(-1)!))
+  await passTurnsUntil(() => stalled.has(sent.at(-1)!))
   t.same(stalled.eventIds, sent, 'whole, once, in order')
   t.equal(stalled.framesOf('gap').length, 0)
   for (const bytes of stalled.sent) if (bytes.length > 65_536 + 100) t.fail(`a frame of ${bytes.length} bytes`)
@@ -53,10 +53,10 @@ t.test('a reader that takes a frame now and then loses nothing either', async (t
   for (let i = 0; i < 50; i++) {
     sent.push(...await rig.send(rig.events(200)))
     peer.drain(1)
-    await settle(2)
+    await passTurns(2)
   }
   peer.wakeUp()
-  await settleUntil(() => peer.has(sent.at(-1)!))
+  await passTurnsUntil(() => peer.has(sent.at(-1)!))
   t.same(peer.eventIds, sent)
   t.ok(peer.mostBuffered <= MOST_BUFFERED + 100)
 })
@@ -64,27 +64,27 @@ t.test('a reader that takes a frame now and then loses nothing either', async (t
 t.test('only when its place has left the log is there a gap; from the head it goes on', async (t) => {
   const rig = createRig({ logBytes: 1 << 20 })
   const [peer] = openMany(rig, 1)
-  await settle()
+  await passTurns()
   peer.fallAsleep()
   const sent: string[] = []
   while (rig.store.health().events_retained === sent.length) {
     sent.push(...await rig.send(rig.events(100)))
-    await settle(2)
+    await passTurns(2)
   }
   for (let i = 0; i < 20; i++) {
     sent.push(...await rig.send(rig.events(1000)))
-    await settle(2)
+    await passTurns(2)
   }
   const head = (await rig.store.locate()).cursor
   peer.wakeUp()
-  await settle(50)
+  await passTurns(50)
   const delivered = peer.eventIds
   t.ok(delivered.length < sent.length)
   t.same(delivered, sent.slice(0, delivered.length), 'whole up to the gap')
   const last = peer.framesOf('events').at(-1)!.cursor
   t.same(peer.framesOf('gap'), [{ type: 'gap', reason: 'too_slow', after: last, cursor: head }])
   const more = await rig.send(rig.events(10))
-  await settle()
+  await passTurns()
   t.same(peer.eventIds, [...delivered, ...more])
   t.equal(rig.hub.stats.gaps, 1)
 })
@@ -93,11 +93,11 @@ t.test('a frame is read and built once for all who stand at the same place', asy
   const counter = countReads()
   const rig = createRig(counter)
   const peers = openMany(rig, 1000)
-  await settle()
+  await passTurns()
   counter.reads = 0
   for (let i = 0; i < 10; i++) {
     await rig.send(rig.events(5))
-    await settle()
+    await passTurns()
   }
   t.ok(counter.reads <= 20, `${counter.reads} reads for 10 appends`)
   const [first, ...others] = peers.map((peer) => peer.sent.slice(1))
@@ -115,7 +115,7 @@ t.test('whoever comes at whatever moment of a read of somebody else is told ever
       rig.hub.openSession(peer, { ...READER, location: await rig.store.locate('earliest') })
       for (let turn = 0; turn < turns; turn++) await Promise.resolve()
     }
-    await settle()
+    await passTurns()
     for (const peer of peers) t.same(peer.eventIds, sent, `${turns} turns later`)
   }
 })
@@ -131,10 +131,10 @@ t.test('filters that mean the same share frames, others do not', async (t) => {
     rig.hub.openSession(peer, { ...READER, location: rig.here, filter })
     return peer
   })
-  await settle()
+  await passTurns()
   counter.reads = 0
   await rig.send([rig.event(), rig.event({ user_id: 'bob' }), rig.event({ event_type: 'signup' })])
-  await settle()
+  await passTurns()
   t.same(peers.map((peer) => peer.eventIds.length), [2, 2, 1, 3, 3])
   t.equal(peers[0].sent[1], peers[1].sent[1])
   t.equal(peers[3].sent[1], peers[4].sent[1])
@@ -152,13 +152,13 @@ t.test('those to whom nothing matters are not touched, and their place moves on 
   for (let i = 0; i < 10; i++) { // they begin at different places
     members.push(...Array.from({ length: 100 }, open))
     await rig.send(rig.events(3))
-    if (i % 3 === 0) await settle()
+    if (i % 3 === 0) await passTurns()
   }
-  await settle()
+  await passTurns()
   counter.reads = 0
   for (let i = 0; i < 10; i++) {
     await rig.send(rig.events(100))
-    await settle()
+    await passTurns()
   }
   t.equal(counter.reads, 10, 'one look at each append, for all of them')
   for (const { session } of members.splice(0, 300)) rig.hub.leave(session)
@@ -166,7 +166,7 @@ t.test('those to whom nothing matters are not touched, and their place moves on 
   rig.hub.tick()
   t.ok(members.every(({ peer }) => peer.framesOf('events').length === 1 && peer.framesOf('events')[0].cursor === rig.here.cursor))
   const [id] = await rig.send(rig.events(1, 'signup'))
-  await settle()
+  await passTurns()
   t.ok(members.every(({ peer }) => peer.eventIds.length === 1 && peer.eventIds[0] === id))
 })
 
@@ -176,27 +176,27 @@ t.test('those who come and go leave nothing behind', async (t) => {
   for (let i = 0; i < 100; i++) {
     const peer = new FakePeer({ eager: i % 2 === 0 })
     const session = rig.hub.openSession(peer, { ...READER, location: rig.here, filter: { users: new Set([`user ${i}`]) } })
-    if (i % 3 === 0) await settle(2)
+    if (i % 3 === 0) await passTurns(2)
     rig.hub.leave(session)
     rig.hub.leave(session)
   }
   t.equal(rig.hub.subscribers, 0)
-  await settle()
+  await passTurns()
   counter.reads = 0
   await rig.send(rig.events(3))
-  await settle()
+  await passTurns()
   t.equal(counter.reads, 0, 'nobody reads')
 })
 
 t.test('one after the other has its turn: a crowd does not keep the process to itself', async (t) => {
   const rig = createRig()
   const peers = openMany(rig, 2000)
-  await settle(20)
+  await passTurns(20)
   await rig.send(rig.events(1))
-  await settle(3)
+  await passTurns(3)
   const early = peers.filter((peer) => peer.eventIds.length > 0).length
   t.ok(early < 2000, `${early} have it while others have had a turn`)
-  await settle(20)
+  await passTurns(20)
   t.equal(peers.filter((peer) => peer.eventIds.length > 0).length, 2000)
 })
 
@@ -205,16 +205,16 @@ t.test('silence', async (t) => {
   const quiet = new FakePeer()
   rig.hub.openSession(quiet, { ...READER, location: rig.here, filter: { types: new Set([3]) } })
   const [busy] = openMany(rig, 1)
-  await settle()
+  await passTurns()
   const tick = async (ms: number) => {
     rig.clock.advance(ms)
     rig.hub.tick()
-    await settle()
+    await passTurns()
   }
   await tick(24_999)
   t.equal(quiet.framesOf('events').length, 0)
   await rig.send(rig.events(3))
-  await settle()
+  await passTurns()
   await tick(1)
   t.same(quiet.framesOf('events'), [{ type: 'events', cursor: (await rig.store.locate()).cursor, events: [] }], 'its place has moved with what did not match')
   t.equal(busy.framesOf('events').length, 1, 'who heard something is not told')
@@ -229,17 +229,17 @@ t.test('silence says no place that was not reached', async (t) => {
   const rig = createRig()
   const peer = new FakePeer()
   rig.hub.openSession(peer, { ...READER, location: rig.here })
-  await settle()
+  await passTurns()
   const before = (await rig.store.locate()).cursor
   await rig.send(rig.events(1)) // appended, and its delivery still to come
   rig.clock.advance(25_000)
   rig.hub.tick()
   t.same(peer.frames.at(-1), { type: 'events', cursor: before, events: [] })
-  await settle()
+  await passTurns()
   t.equal(peer.eventIds.length, 1)
   peer.fallAsleep()
   await rig.send(rig.events(1))
-  await settle()
+  await passTurns()
   const count = peer.sent.length
   rig.clock.advance(25_000)
   rig.hub.tick()
@@ -258,12 +258,12 @@ t.test('what is appended while a page is on its way is not forgotten', async (t)
     })
   })
   const [peer] = openMany(rig, 1)
-  await settle(1) // it has read that there is nothing, and does not know it yet
+  await passTurns(1) // it has read that there is nothing, and does not know it yet
   const ids = await rig.send(rig.events(1))
-  await settle() // the log has grown, and it was not waiting for that
+  await passTurns() // the log has grown, and it was not waiting for that
   for (let i = 0; i < 4; i++) {
     release()
-    await settle()
+    await passTurns()
   }
   t.same(peer.eventIds, ids)
 })
@@ -279,16 +279,16 @@ t.test('while the storage cannot answer everybody waits, and then goes on', asyn
     })
   })
   const [peer] = openMany(rig, 1)
-  await settle()
+  await passTurns()
   isUp = false
   const ids = await rig.send(rig.events(2))
-  await settle()
+  await passTurns()
   rig.hub.tick()
-  await settle()
+  await passTurns()
   t.same(peer.eventIds, [])
   isUp = true
   rig.hub.tick()
-  await settle()
+  await passTurns()
   t.same(peer.eventIds, ids)
   t.same(rig.errors, [])
 })
@@ -297,7 +297,7 @@ t.test('an error of the service\'s own ends the connection and is reported', asy
   const bug = new TypeError('bug')
   const rig = createRig({ wrap: (store) => override(store, { read: async () => { throw bug } }) })
   const [peer] = openMany(rig, 1)
-  await settle()
+  await passTurns()
   t.match(peer.closed, { code: 1011 })
   t.ok(rig.errors.length > 0 && rig.errors.every((error) => error === bug))
 })
@@ -305,13 +305,13 @@ t.test('an error of the service\'s own ends the connection and is reported', asy
 t.test('a connection that breaks while it is sent to keeps nobody else waiting', async (t) => {
   const rig = createRig()
   const [bad, good] = openMany(rig, 2)
-  await settle()
+  await passTurns()
   const bug = new Error('broken pipe')
   bad.send = () => { throw bug }
   const ids = await rig.send(rig.events(2))
-  await settle()
+  await passTurns()
   const more = await rig.send(rig.events(2))
-  await settle()
+  await passTurns()
   t.same(good.eventIds, [...ids, ...more])
   t.match(bad.closed, { code: 1011 })
   t.same(rig.errors, [bug])
@@ -323,7 +323,7 @@ t.test('a reader that is quick gets a long resume in few turns of the process, a
   const [peer] = openMany(rig, 1)
   const resumed = new FakePeer()
   rig.hub.openSession(resumed, { ...READER, location: await rig.store.locate('earliest') })
-  await settle(4)
+  await passTurns(4)
   t.same(resumed.eventIds, sent)
   t.equal(peer.eventIds.length, 0)
 })
@@ -347,14 +347,14 @@ t.test('streams', async (t) => {
     const peer = new TextPeer()
     const start = (await rig.store.locate()).cursor
     const stream = rig.hub.openStream(peer, { types: new Set([1]) }, rig.here)
-    await settle()
+    await passTurns()
     const cursors: string[] = []
     const events = [rig.event({ user_id: 'é' }), rig.event({ event_type: 'signup' }), rig.event({ properties: { page: 'a\nb\r\u2028' } })]
     for (const event of events) {
       await rig.send([event])
       cursors.push((await rig.store.locate()).cursor)
     }
-    await settle()
+    await passTurns()
     t.equal(peer.text, `retry: 2500\nid: ${start}\n\n` +
       `data: ${JSON.stringify(events[0])}\nid: ${cursors[0]}\n\n` +
       `data: ${JSON.stringify(events[2])}\nid: ${cursors[2]}\n\n`)

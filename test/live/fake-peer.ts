@@ -1,10 +1,10 @@
 /** A peer that is as slow, as silent and as gone as a test wants it. */
 import type { ServerFrame } from '../../schemas/index.ts'
 import { REUSED_BYTES } from '../../src/live/frame-pool.ts'
-import type { Connection } from '../../src/live/peer.ts'
+import type { PeerConnection } from '../../src/live/peer.ts'
 
 /** It takes nothing until it drains, unless it is `eager`. */
-export class FakePeer implements Connection {
+export class FakePeer implements PeerConnection {
   received = 0
   isPaused = false
   pings = 0
@@ -99,11 +99,11 @@ export class FakePeer implements Connection {
 }
 
 /** Lets what is due in this process happen until something holds; gives up after many turns. */
-export async function settleUntil(holds: () => boolean): Promise<void> {
-  for (let turn = 0; turn < 10_000 && !holds(); turn++) await settle(1)
+export async function passTurnsUntil(holds: () => boolean): Promise<void> {
+  for (let turn = 0; turn < 10_000 && !holds(); turn++) await passTurns(1)
 }
 
 /** Lets everything that is due in this process happen. */
-export async function settle(turns = 6): Promise<void> {
+export async function passTurns(turns = 6): Promise<void> {
   for (let i = 0; i < turns; i++) await new Promise((resolve) => setImmediate(resolve))
 }

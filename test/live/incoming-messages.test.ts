@@ -40,20 +40,20 @@ t.test('messages that are whole count until they are carried out, and those that
   const messages = new IncomingMessages(10 * MIB, () => 0)
   const unfinished = new Source()
   unfinished.hold(messages, 8 * MIB)
-  for (let i = 0; i < 7; i++) t.ok(messages.take(8 * MIB))
+  for (let i = 0; i < 7; i++) t.ok(messages.reserve(8 * MIB))
   t.equal(unfinished.ended, undefined, 'at the bound')
-  t.ok(messages.take(1))
+  t.ok(messages.reserve(1))
   t.equal(unfinished.ended, 'ended')
-  t.ok(messages.take(8 * MIB - 1))
-  t.notOk(messages.take(1), 'nobody is left to make room')
+  t.ok(messages.reserve(8 * MIB - 1))
+  t.notOk(messages.reserve(1), 'nobody is left to make room')
   messages.release(1)
-  t.ok(messages.take(1))
+  t.ok(messages.reserve(1))
 })
 
 t.test('two of the largest always have room', async (t) => {
   const messages = new IncomingMessages(100 * MIB, () => 0)
-  t.ok(messages.take(100 * MIB) && messages.take(100 * MIB))
-  t.notOk(messages.take(1))
+  t.ok(messages.reserve(100 * MIB) && messages.reserve(100 * MIB))
+  t.notOk(messages.reserve(1))
 })
 
 t.test('a message has 30 s, in which its peer can be read from', async (t) => {

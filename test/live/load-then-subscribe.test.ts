@@ -6,7 +6,7 @@ import t from 'tap'
 import fc from 'fast-check'
 import { EVENT_TYPES, TIME_WINDOWS, type Event, type EventType, type Summary, type TimeWindow } from '../../schemas/index.ts'
 import { DAY, HOUR, MINUTE } from '../backends/test-clock.ts'
-import { FakePeer, settle } from './fake-peer.ts'
+import { FakePeer, passTurns } from './fake-peer.ts'
 import { createRig } from './rig.ts'
 
 /** The figures that must add up: the total, each type, each hour. */
@@ -52,7 +52,7 @@ const action = fc.oneof(
   { weight: 2, arbitrary: fc.record({ what: fc.constant('repeat' as const) }) },
   { weight: 3, arbitrary: fc.record({ what: fc.constant('load' as const), window: fc.constantFrom<TimeWindow[]>(...TIME_WINDOWS) }) },
   { weight: 3, arbitrary: fc.record({ what: fc.constant('pass' as const), ms: fc.constantFrom(1, 250, 1000, 30_000, MINUTE, HOUR) }) },
-  { weight: 1, arbitrary: fc.record({ what: fc.constant('settle' as const) }) }
+  { weight: 1, arbitrary: fc.record({ what: fc.constant('wait' as const) }) }
 )
 
 t.test('property: load, then subscribe', async (t) => {
@@ -63,7 +63,7 @@ t.test('property: load, then subscribe', async (t) => {
     const peer = new FakePeer()
     const session = rig.hub.openSession(peer, { canRead: true, canWrite: true, filter: {}, location: rig.here })
     for (const window of TIME_WINDOWS) session.receive(Buffer.from(JSON.stringify({ type: 'watch', time_window: window })))
-    await settle()
+    await passTurns()
     const loaded: Summary[] = []
     let latest: Event[] = []
     for (const each of actions) {
@@ -75,14 +75,14 @@ t.test('property: load, then subscribe', async (t) => {
       } else if (each.what === 'load') {
         loaded.push(await rig.aggregator.summary(each.window))
       } else if (each.what === 'pass') {
-        if (each.ms >= 1000) await settle() // in that time everybody has had many a turn
+        if (each.ms >= 1000) await passTurns() // in that time everybody has had many a turn
         rig.clock.advance(each.ms)
         rig.hub.tick()
       } else {
-        await settle(2)
+        await passTurns(2)
       }
     }
-    await settle()
+    await passTurns()
 
     const read = async (after: string) => {
       const page = await rig.store.read(after, {}, { events: 10_000, bytes: 1 << 30 })

@@ -2,7 +2,7 @@ import t from 'tap'
 import type { Summary } from '../../schemas/index.ts'
 import type { Aggregator } from '../../src/backends/backend.ts'
 import { MINUTE } from '../backends/test-clock.ts'
-import { FakePeer, settle, settleUntil } from './fake-peer.ts'
+import { FakePeer, passTurns, passTurnsUntil } from './fake-peer.ts'
 import { createRig, override, type Rig } from './rig.ts'
 
 const frame = (value: unknown) => Buffer.from(JSON.stringify(value))
@@ -22,7 +22,7 @@ function createWatchRig(options: Parameters<typeof createRig>[0] = {}) {
       for (let passed = 0; passed < ms; passed += 250) {
         rig.clock.advance(250)
         rig.hub.tick()
-        await settle()
+        await passTurns()
       }
     }
   }
@@ -37,20 +37,20 @@ function open(rig: Rig, options = {}) {
 t.test('the first at once, then when it changed, at most once a second', async (t) => {
   const rig = createWatchRig()
   await rig.send(rig.events(2))
-  await settle()
+  await passTurns()
   const { session, totals, peer } = open(rig)
   session.receive(WATCH)
-  await settle()
+  await passTurns()
   t.same(totals(), [2])
   t.equal((peer.framesOf('summary')[0].summary as Summary).cursor, (await rig.store.locate()).cursor)
   await rig.pass(10_000)
   t.same(totals(), [2], 'nothing has changed')
   await rig.send(rig.events(1))
-  await settle()
+  await passTurns()
   t.same(totals(), [2, 3], 'at once after a silence')
   for (let i = 0; i < 12; i++) { // three seconds
     await rig.send(rig.events(1))
-    await settle()
+    await passTurns()
     await rig.pass(250)
   }
   const seen = totals()
@@ -65,11 +65,11 @@ t.test('summed up once for all who watch, and not at all for nobody', async (t) 
   await rig.pass(5000)
   t.equal(rig.counter.sums, 0)
   for (const { session } of members) session.receive(WATCH)
-  await settleUntil(() => members.every(({ totals }) => totals().length > 0)) // reading what clients send takes turns
+  await passTurnsUntil(() => members.every(({ totals }) => totals().length > 0)) // reading what clients send takes turns
   t.ok(rig.counter.sums <= 2, `${rig.counter.sums} for the first of all`)
   for (let second = 0; second < 10; second++) {
     await rig.send(rig.events(1))
-    await settle()
+    await passTurns()
     await rig.pass(1000)
   }
   t.ok(rig.counter.sums <= 14, `${rig.counter.sums} in 10 s`)
@@ -77,7 +77,7 @@ t.test('summed up once for all who watch, and not at all for nobody', async (t) 
   t.ok(first.length >= 9)
   t.ok(others.every((sent) => sent.length === first.length && sent.every((bytes, i) => bytes === first[i])), 'the very same bytes')
   for (const { session } of members) session.receive(frame({ type: 'unwatch', time_window: '1h' }))
-  await settle()
+  await passTurns()
   const before = rig.counter.sums
   await rig.send(rig.events(1))
   await rig.pass(5000)
@@ -87,10 +87,10 @@ t.test('summed up once for all who watch, and not at all for nobody', async (t) 
 t.test('a window that moves on changes without new events', async (t) => {
   const rig = createWatchRig()
   await rig.send(rig.events(2))
-  await settle()
+  await passTurns()
   const { session, totals } = open(rig)
   session.receive(WATCH)
-  await settle()
+  await passTurns()
   rig.clock.advance(59 * MINUTE)
   await rig.pass(1000)
   rig.clock.advance(2 * MINUTE)
@@ -103,7 +103,7 @@ t.test('right after the events that it counts, and before those it does not', as
   const rig = createWatchRig()
   const { session, peer } = open(rig)
   session.receive(WATCH)
-  await settle()
+  await passTurns()
   for (let i = 0; i < 30; i++) {
     await rig.send(rig.events(1 + i % 3))
     if (i % 2 === 0) await rig.pass(250)
@@ -134,24 +134,24 @@ t.test('a summary that comes while others are appended: frames end where it was 
     })
   })
   const { session, peer } = open(rig)
-  await settle() // waits at the head
+  await passTurns() // waits at the head
   await rig.send(rig.events(2))
   session.receive(WATCH) // taken after two events
   await rig.send(rig.events(3))
   release!() // and known before any of the five is read
-  await settle()
+  await passTurns()
   t.same(peer.frames.map((each) => each.type === 'events' ? each.events.length : each.type), ['welcome', 'watching', 2, 'summary', 3])
 })
 
 t.test('one who lags behind is told after a while all the same', async (t) => {
   const rig = createWatchRig()
   const { session, peer, totals } = open(rig)
-  await settle()
+  await passTurns()
   peer.fallAsleep()
   for (let i = 0; i < 10; i++) await rig.send(rig.events(1000))
-  await settle(20)
+  await passTurns(20)
   session.receive(WATCH)
-  await settle()
+  await passTurns()
   t.same(totals(), [], 'it is not where the summary is')
   await rig.pass(4000)
   t.same(totals(), [10_000])
@@ -159,7 +159,7 @@ t.test('one who lags behind is told after a while all the same', async (t) => {
   await rig.pass(10_000)
   t.same(totals(), [10_000], 'and no more while that is in its socket')
   peer.wakeUp()
-  await settle(50)
+  await passTurns(50)
   await rig.pass(1000)
   t.same(totals(), [10_000, 10_001])
 })
@@ -170,7 +170,7 @@ t.test('filters and none at all do not keep a summary waiting', async (t) => {
   const silent = open(rig, { filter: undefined })
   await rig.send(rig.events(3))
   for (const { session } of [filtered, silent]) session.receive(WATCH)
-  await settle()
+  await passTurns()
   t.same(filtered.totals(), [3])
   t.same(silent.totals(), [3])
 })
@@ -179,13 +179,13 @@ t.test('a watch that is asked for again shows what there is', async (t) => {
   const rig = createWatchRig()
   const { session, totals } = open(rig)
   session.receive(WATCH)
-  await settle()
+  await passTurns()
   await rig.pass(1000)
   session.receive(WATCH)
-  await settle()
+  await passTurns()
   t.same(totals(), [0, 0])
   session.receive(WATCH)
-  await settle()
+  await passTurns()
   t.same(totals(), [0, 0], 'though not more than once a second')
   await rig.pass(1000)
   t.same(totals(), [0, 0, 0])

@@ -7,7 +7,7 @@ import fc from 'fast-check'
 import type { EventType } from '../../schemas/index.ts'
 import type { EventStore } from '../../src/backends/backend.ts'
 import { makeFilter } from '../../src/backends/filter.ts'
-import { FakePeer, settle } from './fake-peer.ts'
+import { FakePeer, passTurns } from './fake-peer.ts'
 import { createRig, override } from './rig.ts'
 
 /** So few that many a frame ends before the log does. */
@@ -21,7 +21,7 @@ const step = fc.oneof(
   { weight: 3, arbitrary: fc.record({ what: fc.constant('open' as const), wants: fc.option(type), isEager: fc.boolean() }) },
   { weight: 2, arbitrary: fc.record({ what: fc.constant('drain' as const), who: fc.nat() }) },
   { weight: 1, arbitrary: fc.record({ what: fc.constant('leave' as const), who: fc.nat() }) },
-  { weight: 4, arbitrary: fc.record({ what: fc.constant('settle' as const), steps: fc.nat(8) }) }
+  { weight: 4, arbitrary: fc.record({ what: fc.constant('wait' as const), steps: fc.nat(8) }) }
 )
 
 /** A store whose reads are short, begin and end when the scheduler says so, and whose listeners are told as late as that. */
@@ -68,9 +68,9 @@ t.test('in whatever order things happen, a subscriber sees each event that match
           wanted: () => log.slice(from).filter(({ type }) => wants === null || type === wants).map(({ id }) => id),
           leave: () => rig.hub.leave(session)
         })
-      } else if (step.what === 'settle') {
+      } else if (step.what === 'wait') {
         for (let i = 0; i < step.steps && scheduler.count() > 0; i++) await scheduler.waitOne()
-        await settle(1)
+        await passTurns(1)
       } else {
         const who = pick(step.who)
         if (who === undefined) continue
@@ -81,7 +81,7 @@ t.test('in whatever order things happen, a subscriber sees each event that match
     for (const { peer } of readers) peer.wakeUp()
     do {
       await scheduler.waitAll()
-      await settle(2)
+      await passTurns(2)
     } while (scheduler.count() > 0)
     for (const { peer, wanted, leave } of readers) {
       leave()

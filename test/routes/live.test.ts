@@ -2,7 +2,7 @@ import t from 'tap'
 import type { FastifyInstance } from 'fastify'
 import type { Summary } from '../../schemas/index.ts'
 import { PROBLEMS, type ProblemCode } from '../../src/errors.ts'
-import type { Connection } from '../../src/live/peer.ts'
+import type { PeerConnection } from '../../src/live/peer.ts'
 import { anEvent, checkProblem, post, startServer } from '../harness.ts'
 import { LiveClient, Refusal } from '../live/clients.ts'
 import { clientFrame, HANDSHAKE, Opcode, RawFrames } from '../live/raw-frames.ts'
@@ -17,8 +17,8 @@ async function refusalOf(opening: Promise<unknown>): Promise<Refusal> {
 }
 
 /** The connections that the application opens, as live delivery sees them. */
-function spyOnConnections(app: FastifyInstance): Connection[] {
-  const connections: Connection[] = []
+function spyOnConnections(app: FastifyInstance): PeerConnection[] {
+  const connections: PeerConnection[] = []
   const open = app.live.openSession.bind(app.live)
   app.live.openSession = (connection, options) => {
     connections.push(connection)
