@@ -9,51 +9,58 @@ const CHUNK_MASK = CHUNK_ENTRIES - 1
 
 /** The users of one hour, each with how many events; entries are read by their number, from 0. */
 export class HourCounts {
-  #users: Uint32Array[] = []
-  #counts: Uint32Array[] = []
+  /** Counted from 1970. */
+  readonly hour: number
+  /** Pairs of a user and its count, side by side: with events of a week they are anywhere, and each costs one line of the cache. */
+  readonly #chunks: Uint32Array[] = []
   #length = 0
+
+  constructor(hour: number) {
+    this.hour = hour
+  }
 
   /** Entries so far. */
   get length(): number {
     return this.#length
   }
 
-  /** Adds an entry and returns its place. */
+  /** Adds an entry of one event and returns its place. */
   append(user: number): number {
     const entry = this.#length++
-    if (entry >>> CHUNK_BITS === this.#users.length) {
-      this.#users.push(new Uint32Array(CHUNK_ENTRIES))
-      this.#counts.push(new Uint32Array(CHUNK_ENTRIES))
-    }
-    this.#users[entry >>> CHUNK_BITS][entry & CHUNK_MASK] = user
-    this.#counts[entry >>> CHUNK_BITS][entry & CHUNK_MASK] = 0
+    if (entry >>> CHUNK_BITS === this.#chunks.length) this.#chunks.push(new Uint32Array(2 * CHUNK_ENTRIES))
+    const chunk = this.#chunks[entry >>> CHUNK_BITS]
+    const at = (entry & CHUNK_MASK) * 2
+    chunk[at] = user
+    chunk[at + 1] = 1
     return entry
   }
 
   /** Sets the events of an entry. */
   set(entry: number, count: number): void {
-    this.#counts[entry >>> CHUNK_BITS][entry & CHUNK_MASK] = count
+    this.#chunks[entry >>> CHUNK_BITS][(entry & CHUNK_MASK) * 2 + 1] = count
   }
 
   /** The user of an entry. */
   userAt(entry: number): number {
-    return this.#users[entry >>> CHUNK_BITS][entry & CHUNK_MASK]
+    return this.#chunks[entry >>> CHUNK_BITS][(entry & CHUNK_MASK) * 2]
   }
 
   /** The events of an entry, as last set. */
   countAt(entry: number): number {
-    return this.#counts[entry >>> CHUNK_BITS][entry & CHUNK_MASK]
+    return this.#chunks[entry >>> CHUNK_BITS][(entry & CHUNK_MASK) * 2 + 1]
   }
 
   /** Moves an entry to a place before it. */
   move(from: number, to: number): void {
-    this.#users[to >>> CHUNK_BITS][to & CHUNK_MASK] = this.userAt(from)
-    this.set(to, this.countAt(from))
+    const at = (to & CHUNK_MASK) * 2
+    const chunk = this.#chunks[to >>> CHUNK_BITS]
+    chunk[at] = this.userAt(from)
+    chunk[at + 1] = this.countAt(from)
   }
 
   /** Drops the entries from a place on. */
   truncate(length: number): void {
     this.#length = length
-    this.#users.length = this.#counts.length = Math.ceil(length / CHUNK_ENTRIES)
+    this.#chunks.length = Math.ceil(length / CHUNK_ENTRIES)
   }
 }

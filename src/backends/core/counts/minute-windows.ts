@@ -15,51 +15,84 @@ const AHEAD = 5 * MINUTE
 const LONGEST_WINDOW = MINUTE * Math.max(...TIME_WINDOWS.map((window) => WINDOW_MINUTES[window]))
 
 /**
- * Hours kept: those of seven days, one begun at each end, one reached by events ahead of the clock, and one to spare.
+ * Hours and minutes kept, powers of two: at least those of seven days, an hour begun at each end, and one reached by events ahead
+ * of the clock.
  */
-const HOURS = 7 * 24 + 4
-const MINUTES = HOURS * 60
+const HOURS = 256
+const MINUTES = 1 << 14
 
-/** A ring of counters for consecutive buckets; each slot is stamped with the bucket it stands for. */
+/** 32-bit words of a slot, a power of two: its stamp, the events of each type, and in the last one users. */
+const SLOT_WORDS = 8
+const STAMP = 0
+const EVENTS = 1
+const USERS = SLOT_WORDS - 1
+
+if (EVENTS + TYPES > USERS) throw new RangeError('a slot has no room for so many types')
+
+/**
+ * A ring of counters for consecutive buckets; each slot is stamped with one more than the bucket it stands for. A slot lies in one
+ * line of the cache, since events of a week are of any minute by turns.
+ */
 class BucketRing {
-  readonly #length: number
-  readonly #stamps: Float64Array
-  readonly #counts: Uint32Array
-  /** The bucket that was counted in last, and where its counts begin. */
+  readonly #mask: number
+  readonly #words: Uint32Array
+  /** The bucket that was counted in last, and where its slot begins. */
   #bucket = -1
-  #base = 0
+  #at = 0
 
+  /** @param length a power of two */
   constructor(length: number) {
-    this.#length = length
-    this.#stamps = new Float64Array(length).fill(-1)
-    this.#counts = new Uint32Array(length * TYPES)
+    this.#mask = length - 1
+    this.#words = new Uint32Array(length * SLOT_WORDS)
   }
 
-  add(bucket: number, type: number): void {
+  /** Counts an event of a type. */
+  addEvent(bucket: number, type: number): void {
     if (bucket !== this.#bucket) this.#turnTo(bucket)
-    this.#counts[this.#base + type]++
+    this.#words[this.#at + EVENTS + type]++
   }
 
-  #turnTo(bucket: number): void {
-    const slot = bucket % this.#length
-    this.#bucket = bucket
-    this.#base = slot * TYPES
-    if (this.#stamps[slot] === bucket) return
-    this.#stamps[slot] = bucket
-    this.#counts.fill(0, this.#base, this.#base + TYPES)
+  /** Counts a user in the bucket in which an event was counted last. */
+  addUser(): void {
+    this.#words[this.#at + USERS]++
   }
 
-  /** Adds the counts of a bucket to `totals` and returns their sum. */
+  /** Takes a user off a bucket, if it is still there. */
+  removeUser(bucket: number): void {
+    const at = this.#slotOf(bucket)
+    if (this.#words[at + STAMP] === bucket + 1) this.#words[at + USERS]--
+  }
+
+  /** The users of a bucket. */
+  users(bucket: number): number {
+    const at = this.#slotOf(bucket)
+    return this.#words[at + STAMP] === bucket + 1 ? this.#words[at + USERS] : 0
+  }
+
+  /** Adds the events of a bucket to `totals` and returns their sum. */
   addTo(totals: number[], bucket: number): number {
-    const slot = bucket % this.#length
-    if (this.#stamps[slot] !== bucket) return 0
+    const at = this.#slotOf(bucket)
+    if (this.#words[at + STAMP] !== bucket + 1) return 0
     let sum = 0
     for (let type = 0; type < TYPES; type++) {
-      const count = this.#counts[slot * TYPES + type]
+      const count = this.#words[at + EVENTS + type]
       totals[type] += count
       sum += count
     }
     return sum
+  }
+
+  #slotOf(bucket: number): number {
+    return (bucket & this.#mask) * SLOT_WORDS
+  }
+
+  #turnTo(bucket: number): void {
+    const at = this.#slotOf(bucket)
+    this.#bucket = bucket
+    this.#at = at
+    if (this.#words[at + STAMP] === bucket + 1) return
+    this.#words.fill(0, at, at + SLOT_WORDS)
+    this.#words[at + STAMP] = bucket + 1
   }
 }
 
@@ -77,11 +110,10 @@ export function countedSpan(now: number): { first: number, last: number } {
 
 /** Times are milliseconds since 1970. What lies outside of `countedSpan` is never counted, so no bucket overwrites another that is still needed. */
 export class MinuteWindows {
+  /** Events of each minute, and the users last seen in it. */
   readonly #minutes = new BucketRing(MINUTES)
+  /** Events of each hour. */
   readonly #hours = new BucketRing(HOURS)
-  /** Users last seen in each minute, and the minute each slot stands for. */
-  readonly #lastSeen = new Uint32Array(MINUTES)
-  readonly #lastSeenStamps = new Float64Array(MINUTES).fill(-1)
   #newest = 0
   #first = Infinity
   #last = -Infinity
@@ -112,32 +144,20 @@ export class MinuteWindows {
    */
   count(time: number, type: number, before: number): void {
     if (!this.holds(time)) throw new RangeError('no window holds this time')
-    const minute = Math.floor(time / MINUTE)
-    this.#minutes.add(minute, type)
-    this.#hours.add(Math.floor(minute / 60), type)
+    const minute = Math.floor(time / MINUTE) | 0 // small integers, as the engine sees them
+    this.#minutes.addEvent(minute, type)
+    this.#hours.addEvent(minute / 60 | 0, type)
     if (time > this.#newest) this.#newest = time
     // A late event never takes a user back.
-    if (before < minute * MINUTE) this.#moveOn(before, minute)
-  }
-
-  /** Counts a user in its new latest minute instead of the one before. */
-  #moveOn(before: number, minute: number): void {
-    const old = Math.floor(before / MINUTE)
-    if (before >= 0 && this.#lastSeenStamps[old % MINUTES] === old) this.#lastSeen[old % MINUTES]--
-    const slot = minute % MINUTES
-    if (this.#lastSeenStamps[slot] !== minute) {
-      this.#lastSeenStamps[slot] = minute
-      this.#lastSeen[slot] = 0
-    }
-    this.#lastSeen[slot]++
+    if (before >= minute * MINUTE) return
+    this.#minutes.addUser()
+    if (before >= 0) this.#minutes.removeUser(Math.floor(before / MINUTE) | 0)
   }
 
   /** Users last seen in `fromMinute .. toMinute`. O(minutes). */
   uniqueUsers(fromMinute: number, toMinute: number): number {
     let sum = 0
-    for (let minute = fromMinute; minute <= toMinute; minute++) {
-      if (this.#lastSeenStamps[minute % MINUTES] === minute) sum += this.#lastSeen[minute % MINUTES]
-    }
+    for (let minute = fromMinute; minute <= toMinute; minute++) sum += this.#minutes.users(minute)
     return sum
   }
 

@@ -11,6 +11,9 @@ import { ENTRY, HOUR, HOUR_COUNT, TOTALS, type UserTable } from './user-table.ts
 const HOUR_MS = 3_600_000
 const LONGEST = TIME_WINDOWS.length - 1
 
+/** Places for hours that were looked for before; a power of two, and more than the longest window reaches. */
+const FOUND = 256
+
 /** How far the totals of one window have come. */
 interface WindowState {
   minutes: number
@@ -33,11 +36,8 @@ export function firstHour(now: number, minutes: number): number {
 export class UserActivity {
   readonly #users: UserTable
   readonly #hours = new Map<number, HourCounts>()
-  /** Two hours that were looked for last, and their counts: around the full hour, events go to and fro between two. */
-  #hour = NaN
-  #counts: HourCounts | undefined
-  #otherHour = NaN
-  #otherCounts: HourCounts | undefined
+  /** Hours that were looked for before, each in a place that it shares with none of the next ten days: events may be of any by turns. */
+  readonly #found = new Array<HourCounts | undefined>(FOUND).fill(undefined)
   readonly #windows: WindowState[]
   readonly #foldFrom: number
   #fold: HourFold | undefined
@@ -92,7 +92,7 @@ export class UserActivity {
 
   /** Counts one event of a user in its hour; the hour is one that the longest window reaches. O(1). */
   count(user: number, time: number): void {
-    const hour = Math.floor(time / HOUR_MS)
+    const hour = Math.floor(time / HOUR_MS) | 0
     const words = this.#users.words
     const at = this.#users.recordOf(user)
     if (words[at + HOUR] !== hour) this.#goTo(hour, user, words, at)
@@ -137,9 +137,9 @@ export class UserActivity {
 
   /** Begins a user's entry in an hour, after putting down the count of the one it comes from. */
   #goTo(hour: number, user: number, words: Uint32Array, at: number): void {
-    this.#countsOf(words[at + HOUR])?.set(words[at + ENTRY], words[at + HOUR_COUNT])
+    if (words[at + HOUR_COUNT] > 1) this.#countsOf(words[at + HOUR])?.set(words[at + ENTRY], words[at + HOUR_COUNT]) // an entry begins with one event
     let counts = this.#countsOf(hour)
-    if (counts === undefined) this.#hours.set(hour, counts = new HourCounts())
+    if (counts === undefined) this.#hours.set(hour, counts = new HourCounts(hour))
     else if (counts.length >= Math.max(this.#foldFrom, this.#users.size * 2) && this.#canFold) this.#fold = new HourFold(hour, counts, this.#users)
     words[at + HOUR] = hour
     words[at + ENTRY] = counts.append(user)
@@ -147,22 +147,17 @@ export class UserActivity {
   }
 
   #countsOf(hour: number): HourCounts | undefined {
-    if (hour === this.#hour) return this.#counts
-    if (hour === this.#otherHour) return this.#otherCounts
+    const found = this.#found[hour & FOUND - 1]
+    if (found !== undefined && found.hour === hour) return found
     const counts = this.#hours.get(hour)
-    if (counts === undefined) return undefined
-    this.#otherHour = this.#hour
-    this.#otherCounts = this.#counts
-    this.#hour = hour
-    this.#counts = counts
+    this.#found[hour & FOUND - 1] = counts
     return counts
   }
 
   /** Lets go of an hour that no window reaches. */
   #drop(hour: number): void {
     this.#hours.delete(hour)
-    this.#hour = this.#otherHour = NaN
-    this.#counts = this.#otherCounts = undefined
+    this.#found[hour & FOUND - 1] = undefined
   }
 
   /** Takes off some entries of a window's base hour; returns what that used of the budget, at least 1. */

@@ -3,20 +3,22 @@ import { MinuteWindows } from '../../../../src/backends/core/counts/minute-windo
 import { series, summarize } from '../../../../src/backends/core/counts/summaries.ts'
 import { DAY, HOUR, MINUTE, START } from '../../test-clock.ts'
 
+/** A multiple of what the ring of minutes and the ring of hours hold. */
+const RINGS = 4096 * HOUR
+
 const minute = (time: number): number => Math.floor(time / MINUTE)
 
 t.test('a slot that is used again starts from nothing', async (t) => {
   const windows = new MinuteWindows(START)
-  const length = (7 * 24 + 4) * HOUR
   windows.count(START, 1, -1)
-  windows.advance(START + length)
-  windows.count(START + length, 2, -1)
-  t.same(windows.minute(minute(START + length)), { total: 1, byType: [0, 0, 1, 0] })
+  windows.advance(START + RINGS)
+  windows.count(START + RINGS, 2, -1)
+  t.same(windows.minute(minute(START + RINGS)), { total: 1, byType: [0, 0, 1, 0] })
   t.same(windows.minute(minute(START)).total, 0, 'the old bucket is gone, not mixed in')
-  t.same(windows.hour(Math.floor((START + length) / HOUR), 0), { total: 1, byType: [0, 0, 1, 0] })
-  t.equal(windows.uniqueUsers(minute(START + length), minute(START + length)), 1)
-  windows.count(START + length, 2, START)
-  t.equal(windows.uniqueUsers(minute(START + length), minute(START + length)), 2, 'a user of a bucket that is gone is not taken off another')
+  t.same(windows.hour(Math.floor((START + RINGS) / HOUR), 0), { total: 1, byType: [0, 0, 1, 0] })
+  t.equal(windows.uniqueUsers(minute(START + RINGS), minute(START + RINGS)), 1)
+  windows.count(START + RINGS, 2, START)
+  t.equal(windows.uniqueUsers(minute(START + RINGS), minute(START + RINGS)), 2, 'a user of a bucket that is gone is not taken off another')
 })
 
 t.test('holds seven days and what lies ahead of the clock, all at once', async (t) => {
@@ -36,9 +38,8 @@ t.test('holds seven days and what lies ahead of the clock, all at once', async (
 
 t.test('what lies a ring\'s length away takes no other bucket [TIME-1] [WIN-1]', async (t) => {
   const windows = new MinuteWindows(START)
-  const length = (7 * 24 + 4) * HOUR
   for (let i = 0; i < 100; i++) windows.count(START, 0, -1)
-  for (const time of [START + length, START + 5 * MINUTE + 1, START + 365 * DAY, START - length, START - 7 * DAY - HOUR]) {
+  for (const time of [START + RINGS, START + 5 * MINUTE + 1, START + 365 * DAY, START - RINGS, START - 7 * DAY - HOUR]) {
     t.notOk(windows.holds(time))
     t.throws(() => windows.count(time, 0, -1), RangeError)
   }
