@@ -35,7 +35,7 @@ const SWELL = 0.4
 const SWELL_PERIOD = 90_000
 
 /** Milliseconds for which requests may fail before the demo gives up; a restart of the service takes less. */
-const PATIENCE = 60_000
+const GIVE_UP_AFTER = 60_000
 
 const number = (value: number) => value.toLocaleString('en-US')
 
@@ -43,7 +43,7 @@ const number = (value: number) => value.toLocaleString('en-US')
 const due = (rate: number, elapsed: number) =>
   Math.floor(rate / 1000 * (elapsed + SWELL * SWELL_PERIOD / 2 / Math.PI * (1 - Math.cos(elapsed * 2 * Math.PI / SWELL_PERIOD))))
 
-/** Sends the traffic. Resolves with whether every event was taken and the service counted as many as we sent. */
+/** Sends the traffic. Resolves with whether every event was accepted and the service counted as many as we sent. */
 export async function run({ url, key, rate, duration, history, seed, print, clock = SYSTEM_CLOCK }: Run): Promise<boolean> {
   const random = seededRandom(seed)
   const traffic = new Traffic(random, randomUUID)
@@ -72,7 +72,7 @@ export async function run({ url, key, rate, duration, history, seed, print, cloc
       failingSince ??= clock.now()
       const problem = status === undefined ? detail : `${status} ${detail}`
       const isHopeless = status !== undefined && status >= 400 && status < 500 && status !== 408 && status !== 429
-      if (isHopeless || clock.now() - failingSince >= PATIENCE) giveUp.reject(new Error(`${url.href} takes no events (${problem})`))
+      if (isHopeless || clock.now() - failingSince >= GIVE_UP_AFTER) giveUp.reject(new Error(`${url.href} takes no events (${problem})`))
       else print(`       ${problem}; again in ${(retryIn / 1000).toFixed(1)} s`)
     }
   }, clock)

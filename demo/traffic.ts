@@ -1,6 +1,6 @@
 /**
- * Believable visitors of a shop. Each goes through a session in an order that makes sense: looks at pages, clicks on
- * products, signs up before the first purchase, pays for what is in the basket. Many sessions go on at a time.
+ * Believable visitors of a shop. Each goes through a visit in an order that makes sense: looks at pages, clicks on
+ * products, signs up before the first purchase, pays for what is in the basket. Many visits go on at a time.
  */
 import type { Event } from '../schemas/index.ts'
 import { pick, type Random } from './random.ts'
@@ -8,7 +8,7 @@ import { pick, type Random } from './random.ts'
 type Properties = NonNullable<Event['properties']> & Record<string, unknown>
 
 /** What a visitor does next; the id and the time come when it happens. */
-interface Step {
+interface Action {
   event_type: Event['event_type']
   properties: Properties
 }
@@ -18,13 +18,13 @@ interface Visitor {
   signedUp: boolean
 }
 
-interface Session {
+interface Visit {
   visitor: Visitor
-  steps: Iterator<Step>
+  actions: Iterator<Action>
 }
 
-/** Sessions that go on at a time. */
-const SESSIONS = 40
+/** Visits that go on at a time. */
+const VISITS = 40
 
 /** Visitors who may come back; the one longest known gives way to a new one. */
 const KNOWN_VISITORS = 5000
@@ -40,11 +40,11 @@ const PRODUCTS = [
   { id: 'mug', price: 12 }
 ]
 
-const view = (page: string, more: Properties = {}): Step => ({ event_type: 'page_view', properties: { page, ...more } })
-const click = (page: string, element: string, more: Properties = {}): Step => ({ event_type: 'click', properties: { page, element, ...more } })
+const view = (page: string, more: Properties = {}): Action => ({ event_type: 'page_view', properties: { page, ...more } })
+const click = (page: string, element: string, more: Properties = {}): Action => ({ event_type: 'click', properties: { page, element, ...more } })
 
 /** One visit, from the first page to the last. */
-function * visit(visitor: Visitor, random: Random): Generator<Step, void> {
+function * visit(visitor: Visitor, random: Random): Generator<Action, void> {
   const basket: typeof PRODUCTS = []
   const landing = pick(random, LANDING_PAGES)
   yield view(landing)
@@ -76,24 +76,24 @@ export class Traffic {
   readonly #random: Random
   readonly #newId: () => string
   readonly #known: Visitor[] = []
-  readonly #sessions: Session[] = []
+  readonly #visits: Visit[] = []
   #visitors = 0
 
   /** @param newId makes the ids of events and of visitors; each must be new */
   constructor(random: Random, newId: () => string) {
     this.#random = random
     this.#newId = newId
-    while (this.#sessions.length < SESSIONS) this.#sessions.push(this.#newSession())
+    while (this.#visits.length < VISITS) this.#visits.push(this.#newVisit())
   }
 
   /** The next event, as if it happened at this time. */
   next(now: Date): Event {
     for (;;) {
-      const place = Math.floor(this.#random() * SESSIONS)
-      const { visitor, steps } = this.#sessions[place]
-      const step = steps.next()
+      const place = Math.floor(this.#random() * VISITS)
+      const { visitor, actions } = this.#visits[place]
+      const step = actions.next()
       if (step.done === true) {
-        this.#sessions[place] = this.#newSession()
+        this.#visits[place] = this.#newVisit()
         continue
       }
       const { event_type, properties } = step.value
@@ -101,15 +101,15 @@ export class Traffic {
     }
   }
 
-  #newSession(): Session {
+  #newVisit(): Visit {
     const visitor = this.#known.length > 0 && this.#random() < 0.5 ? this.#freeVisitor() : this.#newVisitor()
-    return { visitor, steps: visit(visitor, this.#random) }
+    return { visitor, actions: visit(visitor, this.#random) }
   }
 
   /** Somebody known who is not here right now, or else somebody new: nobody is in two sessions at a time. */
   #freeVisitor(): Visitor {
     const visitor = pick(this.#random, this.#known)
-    return this.#sessions.some((session) => session.visitor === visitor) ? this.#newVisitor() : visitor
+    return this.#visits.some((visit) => visit.visitor === visitor) ? this.#newVisitor() : visitor
   }
 
   #newVisitor(): Visitor {

@@ -7,7 +7,7 @@ import type { EventError } from '../../schemas/index.ts'
 import type { Batch } from '../backends/batch.ts'
 import { ProblemError } from '../errors.ts'
 import { JSON_MAX_DEPTH, JsonError, SLICE_BYTES, ValueSkipper, byteOrderMark, skipWhitespace } from './json.ts'
-import { Layout, Place, type Scanner } from './scan.ts'
+import { Layout, ScanStop, type Scanner } from './scan.ts'
 import { addSlowly } from './slow-path.ts'
 import { columnOf, lineStart, syntaxProblem } from './syntax-problem.ts'
 import { wrappedArray } from './wrapper.ts'
@@ -101,9 +101,9 @@ class BodyReader {
     const body = this.#body
     // Of blank lines nothing has to be known.
     for (let i = yield * this.#whitespace(byteOrderMark(body)); i < body.length; i = yield * this.#whitespace(i)) {
-      const place = this.#scan(i, Layout.Lines)
+      const stop = this.#scan(i, Layout.Lines)
       i = this.#scanned
-      if (place === Place.Stuck) i = yield * this.#line(i)
+      if (stop === ScanStop.SlowPath) i = yield * this.#line(i)
       yield
     }
     return this.#outcome
@@ -125,7 +125,7 @@ class BodyReader {
       this.#sent = 0
     }
     // Or there is another event after a comma, and the place of the comma is what is wrong.
-    if (this.#scan(start, Layout.Items, 1) === Place.After) return this.#scanned
+    if (this.#scan(start, Layout.Items, 1) === ScanStop.After) return this.#scanned
     return yield * this.#value(start, 0)
   }
 
@@ -136,11 +136,11 @@ class BodyReader {
     let i = yield * this.#whitespace(at + 1)
     if (i < end && body[i] === CLOSE_BRACKET) return i + 1
     for (;;) {
-      const place = this.#scan(i, Layout.Items)
+      const stop = this.#scan(i, Layout.Items)
       i = this.#scanned
       yield
-      if (place === Place.Before) continue
-      if (place === Place.Stuck) i = yield * this.#value(i, depth)
+      if (stop === ScanStop.Before) continue
+      if (stop === ScanStop.SlowPath) i = yield * this.#value(i, depth)
       i = yield * this.#whitespace(i)
       if (i >= end) throw new JsonError(end)
       if (body[i] === CLOSE_BRACKET) return i + 1
@@ -150,14 +150,14 @@ class BodyReader {
   }
 
   /** Reads events from `at` on, on the fast path; says where that ended. */
-  #scan(at: number, layout: Layout, most = Infinity): Place {
+  #scan(at: number, layout: Layout, most = Infinity): ScanStop {
     const room = Math.min(most, this.#maxEvents - this.#sent)
     if (room <= 0) throw new ProblemError('too_many_events', `at most ${this.#maxEvents} events can be sent at once`)
     this.#scanned = at
-    if (this.#scanner === undefined) return Place.Stuck
+    if (this.#scanner === undefined) return ScanStop.SlowPath
     this.#sent += this.#scanner.read(this.#body, at, layout, this.#batch, this.#sent, room, this.#now)
     this.#scanned = this.#scanner.end
-    return this.#scanner.place
+    return this.#scanner.stop
   }
 
   /** The first byte from `at` on that is not white space. */

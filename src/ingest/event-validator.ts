@@ -8,7 +8,7 @@ import { Event, EVENT_TYPES, PROPERTIES_MAX_DEPTH, USER_ID_MAX_LENGTH, type Reje
 import { parseTimestamp } from './timestamp.ts'
 
 /** Why an event is not valid. */
-export interface Rejection {
+export interface Violation {
   code: RejectionCode
   /** JSON Pointer (RFC 6901) within the event. */
   pointer: string
@@ -59,7 +59,7 @@ function idHint(id: unknown): string | undefined {
 }
 
 /** Why a parsed value is not an event, or undefined. Its `properties` may be as deep as the reader allows. */
-export function rejectionOf(value: unknown): Rejection | undefined {
+export function violationOf(value: unknown): Violation | undefined {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     return { code: 'invalid_event', pointer: '', detail: 'an event must be a JSON object' }
   }
@@ -68,7 +68,7 @@ export function rejectionOf(value: unknown): Rejection | undefined {
   return validateSchema(value) ? undefined : describe(validateSchema.errors![0], value)
 }
 
-function describe(error: ErrorObject, event: { event_id?: unknown }): Rejection {
+function describe(error: ErrorObject, event: { event_id?: unknown }): Violation {
   if (error.keyword === 'required') {
     const field = error.params.missingProperty as string
     return { code: 'missing_field', pointer: `/${field}`, detail: `${field} is missing` }
@@ -84,7 +84,7 @@ function describe(error: ErrorObject, event: { event_id?: unknown }): Rejection 
 }
 
 /** A key named `__proto__`, a number that is not finite, or nesting that is too deep, anywhere in an event. */
-function findUnsafe(value: object, pointer: string, depth: number): Rejection | undefined {
+function findUnsafe(value: object, pointer: string, depth: number): Violation | undefined {
   if (depth > PROPERTIES_MAX_DEPTH) {
     return { code: 'nesting_too_deep', pointer, detail: `properties may be nested at most ${PROPERTIES_MAX_DEPTH} levels deep` }
   }

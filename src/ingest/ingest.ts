@@ -43,7 +43,7 @@ export interface Sender {
 
 const UNKNOWN: Sender = {}
 
-/** How events are to be taken. */
+/** How events are to be read and judged. */
 export interface IngestRequest {
   /** The receipt is the same and nothing changes. [ING-4] */
   validateOnly?: boolean
@@ -56,9 +56,9 @@ export interface IngestRequest {
 }
 
 /**
- * Takes a decompressed body, which nobody writes to meanwhile, and resolves with its receipt. A long body is read over
+ * Reads a decompressed body, which nobody writes to meanwhile, and resolves with its receipt. A long body is read over
  * many turns of the event loop, between others; a short one before the call returns. [LIMIT-3]
- * @throws ProblemError for what spoils the whole body; nothing was taken then
+ * @throws ProblemError for what spoils the whole body; no event was accepted then
  */
 export type Ingest = (body: Buffer, kind: BodyKind, request?: IngestRequest) => Promise<Receipt>
 
@@ -68,13 +68,13 @@ export function createIngest({ store, maxEvents, onReceipt, fastPath = true, tur
   const spare: Batch[] = []
   let spareBytes = 0
 
-  function take(): Batch {
+  function acquireBatch(): Batch {
     const batch = spare.pop()
     spareBytes -= batch?.bytes.length ?? 0
     return batch ?? new Batch()
   }
 
-  function giveBack(batch: Batch): void {
+  function releaseBatch(batch: Batch): void {
     batch.clear()
     const { length } = batch.bytes
     if (spare.length === MAX_SPARE || batch.types.length > MAX_SPARE_EVENTS || spareBytes + length > MAX_SPARE_BYTES) return
@@ -84,7 +84,7 @@ export function createIngest({ store, maxEvents, onReceipt, fastPath = true, tur
 
   return async function ingest(body, kind, { validateOnly = false, sender = UNKNOWN, onRead } = {}) {
     if (body.length > SLICE_BYTES && turns.isOver) await turns.next()
-    const batch = take()
+    const batch = acquireBatch()
     try {
       batch.reserveBytes(body.length)
       const work = readBody(body, kind, { scanner, batch, maxEvents, now: store.latestNow() })
@@ -98,7 +98,7 @@ export function createIngest({ store, maxEvents, onReceipt, fastPath = true, tur
       if (!validateOnly) onReceipt?.(receipt, sender)
       return receipt
     } finally {
-      giveBack(batch)
+      releaseBatch(batch)
     }
   }
 }

@@ -18,7 +18,7 @@ const TAIL = ']}'
 
 const UNAVAILABLE: ReadonlySet<string> = new Set(UNAVAILABLE_CODES)
 
-interface Entry {
+interface StoredRejection {
   /** Larger for later ones. */
   order: number
   json: string
@@ -29,7 +29,7 @@ interface Entry {
 export class RejectionLog {
   readonly #now: () => number
   /** Of each code the oldest first. */
-  readonly #entries = new Map<string, Entry[]>()
+  readonly #entries = new Map<string, StoredRejection[]>()
   #order = 0
   #count = 0
   #bytes = HEAD.length + TAIL.length
@@ -39,12 +39,12 @@ export class RejectionLog {
     this.#now = now
   }
 
-  /** Takes down that a request was refused. O(1) but for the number of codes. */
+  /** Records that a request was refused. O(1) but for the number of codes. */
   addRequest(code: ProblemCode, sender: Sender): void {
     this.#add({ time: this.#time(), status: PROBLEMS[code].status, code }, sender)
   }
 
-  /** Takes down the events of a receipt that were not taken; of each code the last that are kept anyway. O(errors). */
+  /** Records the events of a receipt that were not accepted; of each code the last that are kept anyway. O(errors). */
   addEvents(errors: readonly EventError[], sender: Sender): void {
     if (errors.length === 0) return
     const time = this.#time()
@@ -79,18 +79,18 @@ export class RejectionLog {
     else ofCode.push(entry)
     this.#count++
     this.#bytes += entry.bytes
-    if (ofCode !== undefined && ofCode.length > MAX_OF_A_CODE) this.#drop(ofCode)
-    while (this.#count > MAX_ENTRIES || this.#bytes > MAX_BYTES) this.#drop(this.#mostFrequent())
+    if (ofCode !== undefined && ofCode.length > MAX_OF_A_CODE) this.#evict(ofCode)
+    while (this.#count > MAX_ENTRIES || this.#bytes > MAX_BYTES) this.#evict(this.#mostFrequent())
   }
 
-  #drop(ofCode: Entry[]): void {
+  #evict(ofCode: StoredRejection[]): void {
     this.#bytes -= ofCode.shift()!.bytes
     this.#count--
   }
 
   /** The code with the most entries; of several, the one with the oldest. */
-  #mostFrequent(): Entry[] {
-    let most: Entry[] = []
+  #mostFrequent(): StoredRejection[] {
+    let most: StoredRejection[] = []
     for (const entries of this.#entries.values()) {
       if (entries.length > most.length || (entries.length === most.length && entries[0]?.order < most[0]?.order)) most = entries
     }

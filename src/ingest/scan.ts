@@ -13,19 +13,19 @@ export const Layout = { Items: 0, Lines: 1 } as const
 export type Layout = (typeof Layout)[keyof typeof Layout]
 
 /** Where reading stopped. */
-export const Place = {
+export const ScanStop = {
   /** After an event and, where each has one, its line. */
   After: 0,
   /** Before an event to go on with. */
   Before: 1,
   /** Before one that is left to the slow path. */
-  Stuck: 2
+  SlowPath: 2
 } as const
-export type Place = (typeof Place)[keyof typeof Place]
+export type ScanStop = (typeof ScanStop)[keyof typeof ScanStop]
 
 const NO_BODY: Buffer = Buffer.alloc(0)
 
-/** Reads bodies, many at a time and none of them altered: what lies in the scan's memory is known by its body and place. */
+/** Reads bodies, many at a time and none of them altered: what lies in the scan's memory is known by its body and position. */
 export class Scanner {
   readonly #scan = new ScanModule()
   readonly #padding = Buffer.alloc(this.#scan.paddingBytes)
@@ -35,17 +35,17 @@ export class Scanner {
   #to = 0
   /** Where the last call of `read` ended, … */
   end = 0
-  /** … and what is there. */
-  place: Place = Place.After
+  /** … and what comes there. */
+  stop: ScanStop = ScanStop.After
 
-  /** Lets go of a body. */
+  /** Forgets a body. */
   close(body: Buffer): void {
     if (this.#body === body) this.#body = NO_BODY
   }
 
   /**
    * Reads events from `at` on, where one begins, into the batch: at most `room` of them, and as many as it can in one go;
-   * `end` and `place` tell where it stopped. Returns how many. O(bytes read), at most a chunk of 128 KiB.
+   * `end` and `stop` tell where it stopped. Returns how many. O(bytes read), at most a chunk of 128 KiB.
    * @param index the number of the first one in the request
    * @param now the core's now
    */
@@ -58,14 +58,14 @@ export class Scanner {
       at - shift, this.#to - shift, this.#to === body.length, layout, now + FUTURE_TOLERANCE, index, batch.byteLength - output, most
     )
     this.end = functions.runEnd() + shift
-    if (functions.isAtEvent() === 0) this.place = Place.After
-    else this.place = count === most || this.#mayBeCut(this.end) ? Place.Before : Place.Stuck
-    if (count > 0) this.#hand(batch, count)
+    if (functions.isAtEvent() === 0) this.stop = ScanStop.After
+    else this.stop = count === most || this.#mayBeCut(this.end) ? ScanStop.Before : ScanStop.SlowPath
+    if (count > 0) this.#addEvents(batch, count)
     return count
   }
 
   /** Adds the events of the last run to the batch. */
-  #hand(batch: Batch, count: number): void {
+  #addEvents(batch: Batch, count: number): void {
     const { functions, memory, output, ids, types, times, start, end, userStart, userEnd, index } = this.#scan
     batch.write(memory.subarray(output, output + functions.outputBytes()))
     batch.reserve(count)

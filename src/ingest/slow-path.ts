@@ -5,7 +5,7 @@
 import { parse as parseUuid } from 'uuid'
 import { EVENT_MAX_BYTES, EVENT_TYPES, type Event, type EventError } from '../../schemas/index.ts'
 import type { Batch } from '../backends/batch.ts'
-import { isEventId, rejectionOf, type Rejection } from './event-validator.ts'
+import { isEventId, violationOf, type Violation } from './event-validator.ts'
 import { parseJson } from './json-value.ts'
 import { minifyEvent } from './minify.ts'
 import { parseTimestamp } from './timestamp.ts'
@@ -24,7 +24,7 @@ export function addSlowly(batch: Batch, bytes: Buffer, start: number, end: numbe
   }
   const text = bytes.toString('utf8', start, end)
   const value = parseJson(text)
-  const rejection = rejectionOf(value) ?? futureRejection(value as Event, now)
+  const rejection = violationOf(value) ?? futureRejection(value as Event, now)
   if (rejection !== undefined) return { index, ...idOf(value), ...rejection }
 
   const event = value as Event
@@ -45,7 +45,7 @@ export function addSlowly(batch: Batch, bytes: Buffer, start: number, end: numbe
   return undefined
 }
 
-function futureRejection(event: Event, now: number): Rejection | undefined {
+function futureRejection(event: Event, now: number): Violation | undefined {
   if (parseTimestamp(event.timestamp) <= now + FUTURE_TOLERANCE) return undefined
   return {
     code: 'timestamp_in_future',

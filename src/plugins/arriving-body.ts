@@ -19,10 +19,10 @@ export interface Collecting {
 /** Ends the body that is arriving on a connection with an error. */
 const failBody = Symbol('failBody')
 
-type Connection = Socket & { [failBody]?: (error: ProblemError) => void }
+type BodySocket = Socket & { [failBody]?: (error: ProblemError) => void }
 
 /** Ends the body that is arriving on this connection, so that its request is answered; false if there is none. */
-export function failArrivingBody(socket: Connection, error: ProblemError): boolean {
+export function failArrivingBody(socket: BodySocket, error: ProblemError): boolean {
   if (socket[failBody] === undefined) return false
   socket[failBody](error)
   return true
@@ -35,7 +35,7 @@ export function tooLarge(limit: number): ProblemError {
 
 /** Says that a body had to make room for others, or found none. */
 export function overloaded(): ProblemError {
-  return new ProblemError('overloaded', 'nothing was taken; send the same request again', { 'retry-after': '1' })
+  return new ProblemError('overloaded', 'nothing was accepted; send the same request again', { 'retry-after': '1' })
 }
 
 /**
@@ -47,10 +47,10 @@ export function collectBody(payload: IncomingMessage, declared: number, { limit,
     done(tooLarge(limit))
     return
   }
-  const socket: Connection = payload.socket
+  const socket: BodySocket = payload.socket
   const chunks = new BodyChunks()
 
-  const settle: Done = (error, body) => {
+  const finish: Done = (error, body) => {
     payload.off('data', onData)
     payload.off('end', onEnd)
     payload.off('error', onError)
@@ -61,21 +61,21 @@ export function collectBody(payload: IncomingMessage, declared: number, { limit,
   }
   const onData = (chunk: Buffer) => {
     if (chunks.length + chunk.length > limit) {
-      settle(tooLarge(limit))
+      finish(tooLarge(limit))
       return
     }
-    if (chunks.count === 0 && chunk.length !== declared) share.arrives(() => settle(overloaded()))
+    if (chunks.count === 0 && chunk.length !== declared) share.arrives(() => finish(overloaded()))
     chunks.add(chunk)
     share.grow(chunk.length)
   }
   const onEnd = () => {
     if (declared !== chunks.length && !Number.isNaN(declared)) onError()
-    else if (!share.fits) settle(overloaded())
-    else settle(null, chunks.concat())
+    else if (!share.fits) finish(overloaded())
+    else finish(null, chunks.concat())
   }
-  const onError = () => settle(new ProblemError('incomplete_body', `the body ended after ${chunks.length} bytes`, { connection: 'close' }))
+  const onError = () => finish(new ProblemError('incomplete_body', `the body ended after ${chunks.length} bytes`, { connection: 'close' }))
 
-  socket[failBody] = settle
+  socket[failBody] = finish
   payload.on('data', onData)
   payload.on('end', onEnd)
   payload.on('error', onError)

@@ -12,9 +12,9 @@ const MAX_ROOM_BYTES = 64 * 1024
 /** The chunks of one body, in the order in which they came. */
 export class BodyChunks {
   readonly #chunks: Buffer[] = []
-  /** The latest of them where small ones are being put together, and how much of it is taken. */
+  /** The latest of them where small ones are being put together, and how much of it is used. */
   #room: Buffer | undefined
-  #taken = 0
+  #used = 0
   /** Bytes of all chunks. */
   length = 0
 
@@ -31,7 +31,7 @@ export class BodyChunks {
       this.#chunks.push(this.#room = Buffer.allocUnsafe(Math.min(MAX_ROOM_BYTES, Math.max(SMALL_CHUNK_BYTES, this.length))))
     }
     if (this.#room !== undefined && this.#left >= chunk.length) {
-      this.#taken += chunk.copy(this.#room, this.#taken)
+      this.#used += chunk.copy(this.#room, this.#used)
     } else {
       this.#closeRoom()
       this.#chunks.push(chunk)
@@ -46,12 +46,12 @@ export class BodyChunks {
 
   /** Bytes that still fit into the room. */
   get #left(): number {
-    return (this.#room?.length ?? 0) - this.#taken
+    return (this.#room?.length ?? 0) - this.#used
   }
 
   #closeRoom(): void {
-    if (this.#room !== undefined) this.#chunks[this.#chunks.length - 1] = this.#room.subarray(0, this.#taken)
+    if (this.#room !== undefined) this.#chunks[this.#chunks.length - 1] = this.#room.subarray(0, this.#used)
     this.#room = undefined
-    this.#taken = 0
+    this.#used = 0
   }
 }

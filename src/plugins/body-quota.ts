@@ -90,7 +90,7 @@ export class BodyShare {
     if (this.#pool === this.#quota.small && this.#bytes > SMALL_BODY_BYTES) this.#moveTo(this.#quota.large)
     if (this.#end !== undefined) this.#noteSpeed(bytes)
     const pool = this.#pool
-    while (pool.bytes > pool.limit && pool.arriving.size > 0) slowest(pool, this.#quota.now()).#makeRoom()
+    while (pool.bytes > pool.limit && pool.arriving.size > 0) slowest(pool, this.#quota.now()).#evict()
   }
 
   /** Whether what it takes fits in. A body that was never on its way cannot be ended and is refused if not. */
@@ -139,7 +139,7 @@ export class BodyShare {
     this.#pool = pool
   }
 
-  #makeRoom(): void {
+  #evict(): void {
     const end = this.#end
     this.close()
     end?.()

@@ -16,7 +16,7 @@ export const MAX_UNFINISHED_HEADS = 1024
 /** Where Node's parser looks for who wants to know that a message has begun; no public interface tells it, and a test notices a change. */
 const MESSAGE_BEGUN = 0
 
-type Connection = Socket & { parser: { [MESSAGE_BEGUN]: () => void } }
+type ParsedSocket = Socket & { parser: { [MESSAGE_BEGUN]: () => void } }
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -104,7 +104,7 @@ export default fp(async (app) => {
   })
   app.decorate('connections', connections)
 
-  app.server.on('connection', (connection: Connection) => {
+  app.server.on('connection', (connection: ParsedSocket) => {
     connections.add(connection)
     if (!connection.destroyed) connection.parser[MESSAGE_BEGUN] = () => connections.beginHead(connection)
   })

@@ -77,30 +77,30 @@ function run(encoding: string, body: Buffer, { limit, share }: Collecting, done:
   const stream = DECOMPRESSORS.get(encoding)!(body)
   const chunks: Buffer[] = []
   let length = 0
-  let isSettled = false
+  let isFinished = false
 
-  const settle: Done = (error, result) => {
-    if (isSettled) return
-    isSettled = true
+  const finish: Done = (error, result) => {
+    if (isFinished) return
+    isFinished = true
     share.arrived()
     stream.destroy()
     share.shrink(body.length)
     done(error, result)
   }
-  share.arrives(() => settle(overloaded()))
+  share.arrives(() => finish(overloaded()))
   stream.on('data', (chunk: Buffer) => {
     length += chunk.length
     if (length > limit) {
-      settle(tooLarge(limit))
+      finish(tooLarge(limit))
       return
     }
     chunks.push(chunk)
     share.grow(chunk.length)
   })
-  stream.on('error', () => settle(new ProblemError('invalid_encoding', `the body is not whole and valid ${encoding}`)))
+  stream.on('error', () => finish(new ProblemError('invalid_encoding', `the body is not whole and valid ${encoding}`)))
   stream.on('end', () => {
-    if (stream.bytesWritten !== body.length) settle(new ProblemError('invalid_encoding', `there are bytes after the end of the ${encoding} data`))
-    else settle(null, Buffer.concat(chunks, length))
+    if (stream.bytesWritten !== body.length) finish(new ProblemError('invalid_encoding', `there are bytes after the end of the ${encoding} data`))
+    else finish(null, Buffer.concat(chunks, length))
   })
   stream.end(body)
 }

@@ -24,7 +24,7 @@ export class LongTurns {
   }
 
   /** Resolves in a turn that nobody else is given: at once if this one is free, else in the order of the calls. */
-  async take(): Promise<void> {
+  async next(): Promise<void> {
     if (this.#isTaken) {
       await new Promise<void>((resolve) => this.#waiting.push(resolve))
       return
@@ -45,7 +45,7 @@ export class LongTurns {
 export default fp(async (app) => {
   const turns = new LongTurns()
   app.decorate('awaitLongTurn', async (_request: FastifyRequest, reply: FastifyReply) => {
-    await turns.take()
+    await turns.next()
     return reply.raw.destroyed ? reply.hijack() : undefined // who has gone needs no answer
   })
 }, { name: 'long-turns' })

@@ -31,16 +31,16 @@ function parameterName({ name }: { name?: string }): string {
 }
 
 /** One place in the document where something stands that may be shared. */
-interface Place {
+interface Occurrence {
   name: string
   holder: Record<string, object> | object[]
   key: string | number
 }
 
-/** Replaces what stands in several places alike by references; of things that differ under one name, the most frequent. */
-function shareAll(places: readonly Place[], section: string): Record<string, object> {
+/** Replaces what stands in several occurrences alike by references; of things that differ under one name, the most frequent. */
+function shareAll(occurrences: readonly Occurrence[], section: string): Record<string, object> {
   const components: Record<string, object> = {}
-  const byName = Map.groupBy(places, ({ name }) => name)
+  const byName = Map.groupBy(occurrences, ({ name }) => name)
   for (const [name, all] of byName) {
     const alike = [...Map.groupBy(all, ({ holder, key }) => JSON.stringify(Reflect.get(holder, key))).entries()]
     const [text, most] = alike.reduce((best, next) => next[1].length > best[1].length ? next : best)
@@ -55,9 +55,9 @@ function shareAll(places: readonly Place[], section: string): Record<string, obj
 export function share(document: Document): void {
   const operations = Object.values(document.paths).flatMap((path) => Object.values(path))
   const parameters = operations.flatMap(({ parameters: holder = [] }) =>
-    holder.map((parameter, key): Place => ({ name: parameterName(parameter), holder, key })))
+    holder.map((parameter, key): Occurrence => ({ name: parameterName(parameter), holder, key })))
   const responses = operations.flatMap(({ responses: holder }) =>
-    Object.keys(holder).filter((key) => key in RESPONSE_NAMES).map((key): Place => ({ name: RESPONSE_NAMES[key], holder, key })))
+    Object.keys(holder).filter((key) => key in RESPONSE_NAMES).map((key): Occurrence => ({ name: RESPONSE_NAMES[key], holder, key })))
   document.components.parameters = shareAll(parameters, 'parameters')
   document.components.responses = shareAll(responses, 'responses')
 }

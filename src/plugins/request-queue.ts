@@ -58,7 +58,7 @@ export class RequestQueue {
     const [parse] = connection.listeners('data') as DataListener[]
     this.#parse = parse
     connection.off('data', parse)
-    connection.on('data', this.#take)
+    connection.on('data', this.#enqueue)
     connection.on('resume', this.#read)
     connection.once('close', () => {
       this.#requests.length = 0
@@ -92,7 +92,7 @@ export class RequestQueue {
   /** Parses nothing more, for whoever takes over the connection. Requests that wait are still answered. Returns what is not parsed. */
   detach(): Buffer {
     const rest = Buffer.concat(this.#chunks)
-    this.#connection.off('data', this.#take)
+    this.#connection.off('data', this.#enqueue)
     this.#connection.off('resume', this.#read)
     this.#dropBytes()
     return rest
@@ -120,7 +120,7 @@ export class RequestQueue {
     this.#read()
   }
 
-  readonly #take = (chunk: Buffer): void => {
+  readonly #enqueue = (chunk: Buffer): void => {
     this.#chunks.push(chunk)
     this.#chunkBytes += chunk.length
     this.#read()

@@ -2,7 +2,7 @@ import t from 'tap'
 import fc from 'fast-check'
 import { v1, v3, v4, v5, v6, v7 } from 'uuid'
 import { Event, EVENT_TYPES, Properties, PROPERTIES_MAX_DEPTH, REJECTION_CODES, USER_ID_MAX_LENGTH, type RejectionCode } from '../../schemas/index.ts'
-import { isEventId, isUserId, rejectionOf } from '../../src/ingest/event-validator.ts'
+import { isEventId, isUserId, violationOf } from '../../src/ingest/event-validator.ts'
 import { parseJson } from '../../src/ingest/json-value.ts'
 
 const ID = '0191f0c4-9d5c-7a3e-8b1f-2c3d4e5f6a7b'
@@ -10,7 +10,7 @@ const VALID = { event_id: ID, user_id: 'ada', event_type: 'click', timestamp: '2
 
 /** What is found wrong with a valid event in which some fields are others. */
 function verdict(fields: object): [RejectionCode, string] | undefined {
-  const rejection = rejectionOf({ ...VALID, ...fields })
+  const rejection = violationOf({ ...VALID, ...fields })
   if (rejection !== undefined && rejection.detail === '') throw new Error('a rejection without words')
   return rejection && [rejection.code, rejection.pointer]
 }
@@ -26,7 +26,7 @@ function ascii(value: unknown): string {
 }
 
 t.test('what is valid', async (t) => {
-  t.equal(rejectionOf(VALID), undefined)
+  t.equal(violationOf(VALID), undefined)
   for (const event_type of EVENT_TYPES) t.equal(verdict({ event_type }), undefined, event_type)
   for (const properties of [
     '{}', '{"page":""}', '{"page":"/home","amount":0,"product_id":"p-1"}', '{"amount":-0}', '{"amount":0.1e-9}', '{"amount":1.7976931348623157e308}', '{"x":null}',
@@ -37,16 +37,16 @@ t.test('what is valid', async (t) => {
 
 t.test('what is no object', async (t) => {
   for (const value of [null, undefined, true, false, 0, 1.5, '', 'event', [], [VALID]]) {
-    t.match(rejectionOf(value), { code: 'invalid_event', pointer: '' }, JSON.stringify(value))
+    t.match(violationOf(value), { code: 'invalid_event', pointer: '' }, JSON.stringify(value))
   }
 })
 
 t.test('each field is needed', async (t) => {
   for (const field of Event.required!) {
     const { [field as keyof typeof VALID]: _, ...rest } = VALID
-    t.match(rejectionOf(rest), { code: 'missing_field', pointer: `/${field}`, detail: new RegExp(field) }, field)
+    t.match(violationOf(rest), { code: 'missing_field', pointer: `/${field}`, detail: new RegExp(field) }, field)
   }
-  t.match(rejectionOf({}), { code: 'missing_field' }, 'all of them')
+  t.match(violationOf({}), { code: 'missing_field' }, 'all of them')
   t.same(Object.keys(VALID), Event.required, 'these are all')
 })
 
@@ -98,7 +98,7 @@ t.test('event_type', async (t) => {
   for (const event_type of ['', 'Click', 'CLICK', 'click ', ' click', 'clicks', 'page-view', 'constructor', '__proto__', 'toString', null, 0, 1, true, ['click'], {}]) {
     t.same(verdict({ event_type }), ['invalid_event_type', '/event_type'], JSON.stringify(event_type))
   }
-  t.match(rejectionOf({ ...VALID, event_type: 'x' })?.detail, new RegExp(EVENT_TYPES.join('.*')), 'the choices are named')
+  t.match(violationOf({ ...VALID, event_type: 'x' })?.detail, new RegExp(EVENT_TYPES.join('.*')), 'the choices are named')
 })
 
 t.test('timestamp', async (t) => {
@@ -119,8 +119,8 @@ t.test('properties', async (t) => {
   ]
   for (const [properties, pointer] of cases) t.same(ofProperties(properties), ['invalid_properties', pointer], properties)
   t.equal(ofProperties('{"amount":-1,"amount":1}'), undefined, 'of a repeated key the last value counts')
-  t.match(rejectionOf({ ...VALID, properties: { page: 1 } }), { detail: 'properties.page must be string' })
-  t.match(rejectionOf({ ...VALID, properties: null }), { detail: 'properties must be object' })
+  t.match(violationOf({ ...VALID, properties: { page: 1 } }), { detail: 'properties.page must be string' })
+  t.match(violationOf({ ...VALID, properties: null }), { detail: 'properties must be object' })
   t.same(Object.keys(Properties.properties), ['page', 'amount', 'product_id'], 'these are all')
 })
 
@@ -132,8 +132,8 @@ t.test('__proto__ is no key, wherever and however it is spelled', async (t) => {
     t.same(ofProperties(`{"a":{"b":[0,{${key}:1}]}}`), ['forbidden_key', '/properties/a/b/1/__proto__'], `${key}, deeper`)
     t.same(ofProperties(`{"a/b":{"c~d":{${key}:1}}}`), ['forbidden_key', '/properties/a~1b/c~0d/__proto__'], `${key}, under keys that need escapes`)
     const event = parseJson(`{"event_id":"${ID}",${key}:{"user_id":"ada","event_type":"click","timestamp":"2026-11-23T14:05:09Z"}}`)
-    t.match(rejectionOf(event), { code: 'forbidden_key', pointer: '/__proto__' }, `${key} of the event`)
-    t.match(rejectionOf(parseJson(`{"event_id":{${key}:1}}`)), { code: 'forbidden_key', pointer: '/event_id/__proto__' }, `${key} in another field`)
+    t.match(violationOf(event), { code: 'forbidden_key', pointer: '/__proto__' }, `${key} of the event`)
+    t.match(violationOf(parseJson(`{"event_id":{${key}:1}}`)), { code: 'forbidden_key', pointer: '/event_id/__proto__' }, `${key} in another field`)
   }
   t.equal(({} as { a?: number }).a, undefined, 'and nothing was polluted')
 })
@@ -170,7 +170,7 @@ t.test('every rejection is one of the documented codes, with a pointer to what i
   const seen = new Set<string>()
   fc.assert(fc.property(fc.array(fc.tuple(field, value), { maxLength: 3 }), fc.boolean(), (changes, whole) => {
     const event = Object.fromEntries([...(whole ? Object.entries(VALID) : []), ...changes])
-    const rejection = rejectionOf(event)
+    const rejection = violationOf(event)
     if (rejection === undefined) return
     seen.add(rejection.code)
     if (!REJECTION_CODES.includes(rejection.code)) throw new Error(`${rejection.code} is not documented`)
@@ -186,7 +186,7 @@ t.test('every rejection is one of the documented codes, with a pointer to what i
 })
 
 t.test('a UUID of no version or variant of RFC 9562 is told so, and what to make ids of', async (t) => {
-  const detail = (event_id: string): string => rejectionOf({ event_id, user_id: 'ada', event_type: 'click', timestamp: '2026-11-23T14:05:09.120Z' })!.detail
+  const detail = (event_id: string): string => violationOf({ event_id, user_id: 'ada', event_type: 'click', timestamp: '2026-11-23T14:05:09.120Z' })!.detail
   for (const id of ['0191f0c4-9d5c-0a3e-8b1f-2c3d4e5f6a7b', '0191f0c4-9d5c-9a3e-8b1f-2c3d4e5f6a7b', '0191F0C4-9D5C-7A3E-CB1F-2C3D4E5F6A7B']) {
     t.match(detail(id), /version.*variant.*RFC 9562.*version 5/, id)
   }

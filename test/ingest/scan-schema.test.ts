@@ -7,7 +7,7 @@ import t from 'tap'
 import { Ajv } from 'ajv'
 import { Event, EVENT_MAX_BYTES, EVENT_TYPES, Properties, PROPERTIES_MAX_DEPTH, USER_ID_MAX_LENGTH } from '../../schemas/index.ts'
 import { Batch } from '../../src/backends/batch.ts'
-import { isEventId, isUserId, rejectionOf } from '../../src/ingest/event-validator.ts'
+import { isEventId, isUserId, violationOf } from '../../src/ingest/event-validator.ts'
 import { Layout, Scanner } from '../../src/ingest/scan.ts'
 import { addSlowly, FUTURE_TOLERANCE } from '../../src/ingest/slow-path.ts'
 import { parseTimestamp } from '../../src/ingest/timestamp.ts'
@@ -146,7 +146,7 @@ t.test('the scan and the schema agree at every edge of the schema', async (t) =>
   const taken = texts.filter(isScanned)
   t.ok(taken.length > 50 && taken.length < texts.length / 2, `${taken.length} of ${texts.length} events were scanned`)
   const isAllowed = judgeOf(schema)
-  t.same(texts.filter((text) => isAllowed(text) !== (rejectionOf(JSON.parse(text)) === undefined)), [], 'the judge made anew judges as the slow path does')
+  t.same(texts.filter((text) => isAllowed(text) !== (violationOf(JSON.parse(text)) === undefined)), [], 'the judge made anew judges as the slow path does')
 })
 
 t.test('every rule of the schema is one that is tried here', async (t) => {

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { EVENT_TYPES } from '../../schemas/index.ts'
 import { Batch } from '../../src/backends/batch.ts'
-import { Layout, Place, Scanner } from '../../src/ingest/scan.ts'
+import { Layout, ScanStop, Scanner } from '../../src/ingest/scan.ts'
 import { CANONICAL, eventText, NOW } from './event-texts.ts'
 import { mutations } from './mutations.ts'
 import { eventsOf } from './readings.ts'
@@ -12,9 +12,9 @@ const scanner = new Scanner()
 const event = Buffer.from(JSON.stringify({ ...CANONICAL, properties: { a: [{}] } }))
 
 /** Reads at most so many events that begin at `at`; where reading stopped. */
-function scan(body: Buffer, at: number, batch: Batch, layout: Layout = Layout.Items, room = Infinity): [end: number, place: Place] {
+function scan(body: Buffer, at: number, batch: Batch, layout: Layout = Layout.Items, room = Infinity): [end: number, place: ScanStop] {
   scanner.read(body, at, layout, batch, 5, room, NOW)
-  return [scanner.end, scanner.place]
+  return [scanner.end, scanner.stop]
 }
 
 t.test('reads from its place on, and not beyond the body', async (t) => {
@@ -26,10 +26,10 @@ t.test('reads from its place on, and not beyond the body', async (t) => {
       const batch = new Batch()
       scan(body, before.length, batch)
       batch.clear()
-      t.same([...scan(body.subarray(0, limit), before.length, batch), batch.count], [before.length, Place.Stuck, 0], `cut at ${limit} within ${before}...${after}`)
+      t.same([...scan(body.subarray(0, limit), before.length, batch), batch.count], [before.length, ScanStop.SlowPath, 0], `cut at ${limit} within ${before}...${after}`)
     }
     const batch = new Batch()
-    t.same(scan(body, before.length, batch), [end, Place.After], `within ${before}...${after}`)
+    t.same(scan(body, before.length, batch), [end, ScanStop.After], `within ${before}...${after}`)
     t.match(eventsOf(batch), [{ id: CANONICAL.event_id, user: 'ada', index: 5, text: event.toString() }])
   }
 })
@@ -39,15 +39,15 @@ t.test('says where it stopped, and why', async (t) => {
   const afterFirst = event.length + 2
   const afterSecond = afterFirst + event.length + 2
   for (const [text, layout, room, end, place, count] of [
-    [`${three}]`, Layout.Items, 9, three.length, Place.After, 3],
-    [`${three}]`, Layout.Items, 2, afterSecond, Place.Before, 2],
-    [`${three},x]`, Layout.Items, 9, three.length + 1, Place.Stuck, 3],
-    [`${three},`, Layout.Items, 9, three.length, Place.After, 3],
-    [three, Layout.Lines, 9, 0, Place.Stuck, 0],
-    [`${event}\r\n${event}\n\n${event}`, Layout.Lines, 9, event.length * 3 + 4, Place.After, 3],
-    [`${event}\n \n`, Layout.Lines, 9, event.length, Place.After, 1],
-    [`${event}\n\n${event} ,\n`, Layout.Lines, 9, afterFirst, Place.Stuck, 1],
-    [`${event}\n\n${event}`, Layout.Lines, 1, afterFirst, Place.Before, 1]
+    [`${three}]`, Layout.Items, 9, three.length, ScanStop.After, 3],
+    [`${three}]`, Layout.Items, 2, afterSecond, ScanStop.Before, 2],
+    [`${three},x]`, Layout.Items, 9, three.length + 1, ScanStop.SlowPath, 3],
+    [`${three},`, Layout.Items, 9, three.length, ScanStop.After, 3],
+    [three, Layout.Lines, 9, 0, ScanStop.SlowPath, 0],
+    [`${event}\r\n${event}\n\n${event}`, Layout.Lines, 9, event.length * 3 + 4, ScanStop.After, 3],
+    [`${event}\n \n`, Layout.Lines, 9, event.length, ScanStop.After, 1],
+    [`${event}\n\n${event} ,\n`, Layout.Lines, 9, afterFirst, ScanStop.SlowPath, 1],
+    [`${event}\n\n${event}`, Layout.Lines, 1, afterFirst, ScanStop.Before, 1]
   ] as const) {
     const batch = new Batch()
     t.same([...scan(Buffer.from(text), 0, batch, layout, room), batch.count], [end, place, count], text.replaceAll(event.toString(), 'event'))
@@ -62,7 +62,7 @@ t.test('leaves the batch as it was where it gives up', async (t) => {
     const body = Buffer.concat([first, Buffer.from(';'), mutate(Buffer.from(event))])
     assert.equal(scan(body, 0, batch, Layout.Items, 1)[0], first.length)
     const before = eventsOf(batch)
-    if (scan(body, first.length + 1, batch)[1] === Place.Stuck) {
+    if (scan(body, first.length + 1, batch)[1] === ScanStop.SlowPath) {
       given++
       assert.equal(batch.count, 1)
     }
@@ -74,7 +74,7 @@ t.test('leaves the batch as it was where it gives up', async (t) => {
 t.test('one scanner reads many events of several days', async (t) => {
   const days = ['2026-11-23', '2026-11-22', '2026-02-30', '2026-11-22', '2024-02-29', '2026-02-29', '2026-11-23', '202a-11-23', '2026-11-23']
   const batch = new Batch(2)
-  const taken = days.map((day) => scan(Buffer.from(JSON.stringify({ ...CANONICAL, timestamp: `${day}T00:00:00.000Z` })), 0, batch)[1] !== Place.Stuck)
+  const taken = days.map((day) => scan(Buffer.from(JSON.stringify({ ...CANONICAL, timestamp: `${day}T00:00:00.000Z` })), 0, batch)[1] !== ScanStop.SlowPath)
   t.same(taken, days.map((day) => !Number.isNaN(Date.parse(day)) && new Date(day).toISOString().startsWith(day)))
   t.same([...batch.times.subarray(0, batch.count)], days.filter((_, i) => taken[i]).map((day) => Date.parse(day)))
 })
@@ -82,7 +82,7 @@ t.test('one scanner reads many events of several days', async (t) => {
 t.test('every type is known by its number', async (t) => {
   for (const event_type of EVENT_TYPES) {
     const batch = new Batch()
-    t.equal(scan(Buffer.from(JSON.stringify({ ...CANONICAL, event_type })), 0, batch)[1], Place.After)
+    t.equal(scan(Buffer.from(JSON.stringify({ ...CANONICAL, event_type })), 0, batch)[1], ScanStop.After)
     t.equal(eventsOf(batch)[0].type, event_type)
   }
 })

@@ -142,7 +142,7 @@ export const TOTAL_CASES: Readonly<Record<string, Case>> = {
     const next: (() => void)[] = []
     const turns = new LongTurns((callback) => next.push(callback))
     let begun = 0
-    for (let i = 0; i < bound.number + 2; i++) turns.take().then(() => begun++, t.error)
+    for (let i = 0; i < bound.number + 2; i++) turns.next().then(() => begun++, t.error)
     await passTurns()
     t.equal(begun, bound.number, 'in this turn')
     next.pop()!()

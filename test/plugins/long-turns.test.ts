@@ -12,7 +12,7 @@ function makeTurns() {
   const begun: string[] = []
   return {
     begun,
-    take: (name: string) => { turns.take().then(() => begun.push(name), t.error) },
+    take: (name: string) => { turns.next().then(() => begun.push(name), t.error) },
     /** Lets a turn pass, and what it resolves happen. */
     pass: async () => {
       for (const callback of next.splice(0)) callback()
