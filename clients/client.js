@@ -188,7 +188,7 @@ const REQUEST_TIMEOUT = 30_000
  * @property {number} [rewind] begins with the newest so many events, at most 1,000
  * @property {TimeWindow | readonly TimeWindow[]} [summary] loads the summaries of these windows and goes on from there
  * @property {TimeWindow | readonly TimeWindow[]} [watch] windows of which `onUsers` is told
- * @property {(events: ActivityEvent[], place: { cursor: string }) => void} onEvents the next events, in order, and the cursor after them
+ * @property {(events: ActivityEvent[], position: { cursor: string }) => void} onEvents the next events, in order, and the cursor after them
  * @property {(gap: Gap) => void} onGap
  * @property {(summary: Summary) => void} [onSummary] a summary that counts all events that were handed over before, and none that
  *   comes after: add those that do to keep it right [LIVE-3]. Once for each window of `summary`, and again after a gap
@@ -478,16 +478,16 @@ class LiveSubscription {
       return
     }
     if (frame.type === 'welcome') this.#begin(frame)
-    else if (frame.type === 'events') this.#takeEvents(frame)
-    else if (frame.type === 'gap') this.#takeGap(frame)
-    else if (frame.type === 'summary') this.#takeSummary(frame.summary)
+    else if (frame.type === 'events') this.#receiveEvents(frame)
+    else if (frame.type === 'gap') this.#receiveGap(frame)
+    else if (frame.type === 'summary') this.#receiveSummary(frame.summary)
   }
 
   /** @param {{ cursor: string, recovered?: boolean, heartbeat_seconds: number }} welcome */
   #begin({ cursor, recovered, heartbeat_seconds: heartbeat }) {
     this.#attempt = 0
     this.#patience = heartbeat * 1000 * PATIENCE
-    if (recovered !== false) this.#cursor = cursor // else a gap follows, and until it has come, the place is where it was
+    if (recovered !== false) this.#cursor = cursor // else a gap follows, and until it has come, the cursor is what it was
     this.#send('watch', new Set([...this.#watched, ...this.#owed.keys()]))
     this.#enter('open')
   }
@@ -501,14 +501,14 @@ class LiveSubscription {
   }
 
   /** @param {{ cursor: string, events: ActivityEvent[] }} frame */
-  #takeEvents({ cursor, events }) {
+  #receiveEvents({ cursor, events }) {
     this.#cursor = cursor
     if (events.length > 0) tell(this.#options.onEvents, events, { cursor })
-    this.#settle()
+    this.#tellSummaries()
   }
 
   /** @param {Gap} frame */
-  #takeGap({ reason, after, cursor }) {
+  #receiveGap({ reason, after, cursor }) {
     this.#cursor = cursor
     for (const window of this.#windows) this.#owed.set(window, undefined)
     this.#send('watch', this.#windows) // also of those that are watched: their summary is told again
@@ -516,15 +516,15 @@ class LiveSubscription {
   }
 
   /** @param {Summary} summary */
-  #takeSummary(summary) {
+  #receiveSummary(summary) {
     const window = summary.time_window
     if (this.#owed.has(window)) this.#owed.set(window, summary)
-    this.#settle()
+    this.#tellSummaries()
     if (this.#watched.has(window) && !this.#isOver) tell(this.#options.onUsers, summary.unique_users, summary)
   }
 
   /** Tells the summaries that count exactly what was handed over; where there is a filter, no summary does. */
-  #settle() {
+  #tellSummaries() {
     for (const [window, summary] of this.#owed) {
       if (this.#isOver || summary === undefined) continue
       if (summary.cursor !== this.#cursor && this.#filter.length === 0) continue
@@ -758,11 +758,11 @@ class Queue {
   }
 
   /**
-   * Forgets those of the first ones that have their verdict.
+   * Removes those of the first ones that have their verdict.
    * @param {readonly Entry[]} head
    * @param {(entry: Entry, index: number) => boolean} isKept
    */
-  settle(head, isKept) {
+  removeJudged(head, isKept) {
     this.#entries.splice(0, head.length, ...head.filter(isKept))
     for (const [index, entry] of head.entries()) {
       if (isKept(entry, index)) continue
@@ -958,12 +958,12 @@ class EventSender {
     const failure = new RequestError(failureOfAnswer(answer, body), retryAfterOf(answer, this.#host))
     if (Array.isArray(body?.errors) && body.accepted + body.duplicates + body.rejected + body.unavailable === head.length) {
       this.#most = Infinity
-      return this.#take(head, body) ? undefined : failure
+      return this.#applyReceipt(head, body) ? undefined : failure
     }
     const isBad = answer.status === 400 && body?.code !== undefined
     if (answer.status !== 413 && !isBad) return failure
     if (head.length === 1) {
-      this.#settle(head, [{ index: 0, code: body?.code ?? 'body_too_large', pointer: '', detail: failure.message }], () => false)
+      this.#applyErrors(head, [{ index: 0, code: body?.code ?? 'body_too_large', pointer: '', detail: failure.message }], () => false)
     } else if (isBad) {
       this.#most = Math.floor(head.length / 2)
     } else {
@@ -978,11 +978,11 @@ class EventSender {
    * @param {Receipt} receipt
    * @returns {boolean} whether every event has its verdict
    */
-  #take(head, receipt) {
+  #applyReceipt(head, receipt) {
     const { unavailable, errors } = receipt
     tell(this.#options.onReceipt, receipt)
     // Where there are both, an event with a code of a later version is sent again, until the counts alone tell which it is.
-    this.#settle(head, errors, ({ code }) => unavailable > 0 && !REJECTION_CODES.has(code))
+    this.#applyErrors(head, errors, ({ code }) => unavailable > 0 && !REJECTION_CODES.has(code))
     return unavailable === 0
   }
 
@@ -991,9 +991,9 @@ class EventSender {
    * @param {readonly EventError[]} errors
    * @param {(error: EventError) => boolean} isUnavailable
    */
-  #settle(head, errors, isUnavailable) {
+  #applyErrors(head, errors, isUnavailable) {
     const kept = new Set(errors.filter(isUnavailable).map(({ index }) => index))
-    this.#queue.settle(head, (_, index) => kept.has(index))
+    this.#queue.removeJudged(head, (_, index) => kept.has(index))
     for (const { index, ...error } of errors) {
       if (!kept.has(index)) tell(this.#options.onRejected, JSON.parse(head[index].text), error)
     }

@@ -1,5 +1,5 @@
 /**
- * All windows at one place of the stream: events are counted on top of the summary of their place. A summary of a later place
+ * All windows at one cursor of the stream: events are counted on top of the summary of that cursor. A summary of a later cursor
  * waits until the stream is there.
  */
 import { WindowFigures } from './window-figures.js'
@@ -12,7 +12,7 @@ export const TIME_WINDOWS = ['1h', '24h', '7d']
 export class Board {
   /** @type {Map<TimeWindow, WindowFigures>} */
   #windows = new Map()
-  /** The newest summaries of places that were not met yet. @type {Map<TimeWindow, Summary>} */
+  /** The newest summaries of cursors that the stream has not reached yet. @type {Map<TimeWindow, Summary>} */
   #ahead = new Map()
 
   /** @param {TimeWindow} window */
@@ -30,7 +30,7 @@ export class Board {
    * @param {readonly Event[]} events
    * @param {string} cursor the cursor after them
    * @param {(window: TimeWindow, event: Event) => void} onCount told of each event in each window that counts it
-   * @returns {Summary[]} those that were in place here
+   * @returns {Summary[]} those of this cursor
    */
   addEvents(events, cursor, onCount = () => {}) {
     for (const [window, figures] of this.#windows) {
@@ -38,29 +38,29 @@ export class Board {
       for (const event of events) if (figures.add(event)) onCount(window, event)
     }
     const met = [...this.#ahead.values()].filter((summary) => summary.cursor === cursor)
-    for (const summary of met) this.settle(summary)
+    for (const summary of met) this.reconcile(summary)
     return met
   }
 
   /**
-   * Takes a summary of just the events that the stream has brought: the truth.
+   * Replaces the figures of a window by a summary of just the events that the stream has brought.
    * @param {Summary} summary
    */
-  settle(summary) {
+  reconcile(summary) {
     const { time_window: window } = summary
     this.#ahead.delete(window)
     this.#windows.set(window, new WindowFigures(summary))
   }
 
   /**
-   * Takes a summary that came at some place of the stream: at its own it is the truth, at another only its users are news.
+   * Receives a summary: of the cursor of the stream it replaces the figures, of another one only the unique users.
    * @param {Summary} summary
    * @param {string | undefined} cursor where the stream is
-   * @returns {boolean} whether it was in place
+   * @returns {boolean} whether it was of that cursor
    */
-  offer(summary, cursor) {
+  receive(summary, cursor) {
     if (summary.cursor === cursor) {
-      this.settle(summary)
+      this.reconcile(summary)
       return true
     }
     const { time_window: window } = summary

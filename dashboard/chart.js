@@ -17,7 +17,7 @@ const STEPS_SHOWN = { '1h': 61, '24h': 25, '7d': 169 }
 function readColours() {
   const style = getComputedStyle(document.documentElement)
   const read = (/** @type {string} */ name) => style.getPropertyValue(name).trim()
-  return { text: read('--muted'), line: read('--line'), types: EVENT_TYPES.map((_type, place) => read(`--type-${place}`)) }
+  return { text: read('--muted'), line: read('--line'), types: EVENT_TYPES.map((_type, index) => read(`--type-${index}`)) }
 }
 
 export class Chart {
@@ -31,7 +31,7 @@ export class Chart {
   #plot
 
   constructor() {
-    element('chart-legend').replaceChildren(...EVENT_TYPES.map(({ name }, place) => make('li', '', make('span', `swatch type-${place}`), name)))
+    element('chart-legend').replaceChildren(...EVENT_TYPES.map(({ name }, index) => make('li', '', make('span', `swatch type-${index}`), name)))
     this.#tip.hidden = true
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
       this.#colours = readColours()
@@ -114,11 +114,11 @@ export class Chart {
       const width = left(index + 1) - x
       const gap = Math.min(width - 1, Math.max(1, Math.round(width * 0.16)))
       let sum = 0
-      for (const [place, number] of types.entries()) {
+      for (const [index, number] of types.entries()) {
         if (number === 0) continue
         const bottom = top(sum)
         sum += number
-        ctx.fillStyle = this.#colours.types[place]
+        ctx.fillStyle = this.#colours.types[index]
         ctx.fillRect(x, top(sum), width - gap, bottom - top(sum))
       }
     }
@@ -136,7 +136,7 @@ export class Chart {
     const time = start + index * step
     this.#tip.replaceChildren(
       make('p', '', `${dayName(time)}, ${minuteTime(time)} – ${minuteTime(time + step)}`, index === counts.length - 1 ? ' so far' : ''),
-      ...EVENT_TYPES.map(({ name }, place) => make('p', 'pair', make('span', '', make('span', `swatch type-${place}`), name), make('span', 'number', count(shown[place])))).reverse(),
+      ...EVENT_TYPES.map(({ name }, index) => make('p', 'pair', make('span', '', make('span', `swatch type-${index}`), name), make('span', 'number', count(shown[index])))).reverse(),
       make('p', 'pair sum', make('span', '', 'All'), make('span', 'number', count(shown.reduce((sum, n) => sum + n))))
     )
     const isRight = Number(left) > plot.over.clientWidth / 2

@@ -1,6 +1,6 @@
 /** One event as a row of a list. */
 import { make } from './elements.js'
-import { EVENT_TYPES, placeOf } from './event-types.js'
+import { EVENT_TYPES, typeIndexOf } from './event-types.js'
 import { clockTime, count, fullTime, span } from './formats.js'
 
 /** @import { Event } from '../schemas/index.ts' */
@@ -32,10 +32,10 @@ function brief(properties) {
  * @param {boolean} [isStill] whether the row is of a list that does not move, and shows the day
  */
 export function eventRow(event, onOpen, isStill = false) {
-  const place = placeOf(event.event_type)
+  const index = typeIndexOf(event.event_type)
   const button = make('button', 'row',
     make('span', 'time number', isStill ? fullTime(event.timestamp) : liveTime(event.timestamp)),
-    make('span', 'type', make('span', `swatch type-${place ?? 0}`), place === undefined ? event.event_type : EVENT_TYPES[place].one),
+    make('span', 'type', make('span', `swatch type-${index ?? 0}`), index === undefined ? event.event_type : EVENT_TYPES[index].one),
     make('span', 'user', event.user_id.slice(0, SHOWN)),
     make('span', 'brief', brief(event.properties)))
   button.type = 'button'

@@ -11,10 +11,10 @@ export const EVENT_TYPES = [
 ]
 
 /** @type {ReadonlyMap<string, number>} */
-const places = new Map(EVENT_TYPES.map(({ type }, place) => [type, place]))
+const indices = new Map(EVENT_TYPES.map(({ type }, index) => [type, index]))
 
 /**
- * The place of a type in the list; undefined for types that a later version of the service may have.
+ * The index of a type in the list; undefined for types that a later version of the service may have.
  * @param {string} type
  */
-export const placeOf = (type) => places.get(type)
+export const typeIndexOf = (type) => indices.get(type)

@@ -70,14 +70,14 @@ export class Feed {
       summary: TIME_WINDOWS,
       watch: TIME_WINDOWS,
       backoff: BACKOFF,
-      onEvents: (events, { cursor }) => this.#take(events, cursor),
+      onEvents: (events, { cursor }) => this.#receive(events, cursor),
       onSummary: (summary) => {
         this.#isLive = true
-        this.board.settle(summary)
-        this.#settle(summary)
+        this.board.reconcile(summary)
+        this.#reconcile(summary)
       },
       onUsers: (_users, summary) => {
-        if (this.board.offer(summary, this.#subscription?.cursor)) this.#settle(summary)
+        if (this.board.receive(summary, this.#subscription?.cursor)) this.#reconcile(summary)
         else this.#listener.onChange()
       },
       onGap: ({ reason }) => {
@@ -123,13 +123,13 @@ export class Feed {
    * @param {readonly Event[]} events
    * @param {string} cursor
    */
-  #take(events, cursor) {
+  #receive(events, cursor) {
     if (this.#isLive) {
       this.rate.add(events.length, performance.now())
       const met = this.board.addEvents(events, cursor, (window, event) => {
         if (window === this.#window) this.#count(event)
       })
-      for (const summary of met) this.#settle(summary)
+      for (const summary of met) this.#reconcile(summary)
     }
     this.#listener.onEvents(events, this.#isLive)
   }
@@ -141,12 +141,12 @@ export class Feed {
     if (this.#coming?.isInPlace) this.#show(this.#coming)
   }
 
-  /** The figures of a window were made right; the series has to agree with them. @param {Summary} summary */
-  #settle(summary) {
+  /** The figures of a window were replaced; the series has to agree with them. @param {Summary} summary */
+  #reconcile(summary) {
     this.#ahead = Date.parse(summary.to) - Date.now()
     if (summary.time_window === this.#window) {
-      const isRight = (this.#coming ?? this.series)?.settle(summary) ?? false
-      this.series?.settle(summary)
+      const isRight = (this.#coming ?? this.series)?.reconcile(summary) ?? false
+      this.series?.reconcile(summary)
       if (!isRight && this.#timer === undefined) this.#load()
     }
     this.#listener.onChange()

@@ -1,8 +1,8 @@
 /**
- * Counts by type for every minute or hour of a window. A time series says how many events it counts but not which place of
- * the stream it belongs to; since counts only grow while a window stands still, their sum tells the place.
+ * Counts by type for every minute or hour of a window. A time series says how many events it counts but not which cursor
+ * it belongs to; since counts only grow while a window stands still, their sum tells which.
  */
-import { EVENT_TYPES, placeOf } from './event-types.js'
+import { EVENT_TYPES, typeIndexOf } from './event-types.js'
 
 /** @import { Interval, Summary, TimeSeries } from '../schemas/index.ts' */
 
@@ -26,7 +26,7 @@ const MAX_LEAP = 200
  */
 
 export class Series {
-  /** Milliseconds since 1970 of the first step, and the counts of each, by place of the type. */
+  /** Milliseconds since 1970 of the first step, and the counts of each, by index of the type. */
   start = 0
   /** @type {number[][]} */
   counts = []
@@ -62,7 +62,7 @@ export class Series {
   load(series) {
     if (this.#loading === undefined || this.#loading.from !== series.from) return false
     this.#loading.series = series
-    return this.#place(this.#loading)
+    return this.#merge(this.#loading)
   }
 
   /**
@@ -72,7 +72,7 @@ export class Series {
   add(event) {
     if (this.#loading === undefined) return this.#count(event)
     this.#loading.events.push(event)
-    if (this.#loading.series !== undefined) this.#place(this.#loading)
+    if (this.#loading.series !== undefined) this.#merge(this.#loading)
   }
 
   /**
@@ -81,7 +81,7 @@ export class Series {
    * @param {Summary} summary
    * @returns {boolean} false if both do not agree: ask again
    */
-  settle({ from, to, events_by_type: types }) {
+  reconcile({ from, to, events_by_type: types }) {
     if (this.#loading !== undefined) return this.#loading.from === from
     const first = this.#floor(Date.parse(from))
     const gone = Math.min((first - this.start) / this.step, this.counts.length)
@@ -92,11 +92,11 @@ export class Series {
     this.start = first
     this.#reach((this.#floor(Date.parse(to)) - this.start) / this.step)
     let agrees = true
-    for (const [place, { type }] of EVENT_TYPES.entries()) {
+    for (const [index, { type }] of EVENT_TYPES.entries()) {
       let rest = types[type]
-      for (let i = 1; i < this.counts.length; i++) rest -= this.counts[i][place]
-      if (rest < 0 || rest > this.counts[0][place]) agrees = false
-      else this.counts[0][place] = rest
+      for (let i = 1; i < this.counts.length; i++) rest -= this.counts[i][index]
+      if (rest < 0 || rest > this.counts[0][index]) agrees = false
+      else this.counts[0][index] = rest
     }
     this.isInPlace = agrees
     return agrees
@@ -111,8 +111,8 @@ export class Series {
     if (this.isInPlace && index - this.counts.length < MAX_LEAP) this.#reach(index)
   }
 
-  /** Puts the series where it belongs among the events that have come since it was asked for. @param {Loading} loading */
-  #place({ series, base, events }) {
+  /** Adds to the series those events that have come since it was asked for and that it does not count. @param {Loading} loading */
+  #merge({ series, base, events }) {
     const known = /** @type {TimeSeries} */ (series).series.reduce((sum, step) => sum + step.total_events, 0) - base
     if (known < 0) return false
     if (known > events.length) return true // it is ahead of the stream, which will come to it
@@ -128,15 +128,15 @@ export class Series {
 
   /** @param {Counted} event */
   #count({ timestamp, event_type: type }) {
-    const place = placeOf(type)
-    if (place === undefined || this.counts.length === 0) return
+    const typeIndex = typeIndexOf(type)
+    if (typeIndex === undefined || this.counts.length === 0) return
     const name = timestamp.slice(0, NAME_LENGTH[this.interval])
     if (name !== this.#name) {
       this.#name = name
       this.#index = (this.#floor(Date.parse(timestamp)) - this.start) / this.step
       this.#reach(this.#index)
     }
-    if (this.#index >= 0) this.counts[this.#index][place]++
+    if (this.#index >= 0) this.counts[this.#index][typeIndex]++
   }
 
   /** @param {number} index */

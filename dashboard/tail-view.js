@@ -85,7 +85,7 @@ export class TailView {
   /** @param {number} perSecond events that come in, of all kinds */
   draw(perSecond) {
     const { matched } = this.tail
-    const events = this.tail.take()
+    const events = this.tail.drain()
     const isStill = this.#isPaused || this.#isHeld
     if (isStill) {
       this.#missed += matched
@@ -145,8 +145,8 @@ export class TailView {
   /** One stop for the Tab key; arrows go from row to row. @param {KeyboardEvent} event */
   #move(event) {
     const buttons = [...this.#list.querySelectorAll('button')]
-    const place = buttons.indexOf(/** @type {HTMLButtonElement} */ (document.activeElement))
-    const next = { ArrowDown: place + 1, ArrowUp: place - 1, Home: 0, End: buttons.length - 1 }[event.key]
+    const index = buttons.indexOf(/** @type {HTMLButtonElement} */ (document.activeElement))
+    const next = { ArrowDown: index + 1, ArrowUp: index - 1, Home: 0, End: buttons.length - 1 }[event.key]
     if (next === undefined || buttons[next] === undefined) return
     event.preventDefault()
     buttons[next].focus()

@@ -11,16 +11,16 @@ export const KEPT = 2000
 export class Tail {
   type = ''
   user = ''
-  /** Matching events since the last `take`. */
+  /** Matching events since the last `drain`. */
   matched = 0
   /** The newest events, oldest first, in a ring. @type {Event[]} */
   #kept = []
   #next = 0
-  /** The newest matching ones since the last `take`. @type {Event[]} */
+  /** The newest matching ones since the last `drain`. @type {Event[]} */
   #fresh = []
   #room
 
-  /** @param {number} room most events that one `take` returns */
+  /** @param {number} room most events that one `drain` returns */
   constructor(room) {
     this.#room = room
   }
@@ -50,7 +50,7 @@ export class Tail {
   filter(type, user, limit) {
     this.type = type
     this.user = user.toLowerCase()
-    this.take()
+    this.drain()
     return this.newest(limit)
   }
 
@@ -68,12 +68,12 @@ export class Tail {
   }
 
   /** The newest matching events since the last call, oldest first, at most as many as there is room for. */
-  take() {
+  drain() {
     const count = Math.min(this.matched, this.#room)
-    const taken = []
-    for (let i = this.matched - count + 1; i <= this.matched; i++) taken.push(this.#fresh[i % this.#room])
+    const drained = []
+    for (let i = this.matched - count + 1; i <= this.matched; i++) drained.push(this.#fresh[i % this.#room])
     this.matched = 0
-    return taken
+    return drained
   }
 
   clear() {

@@ -31,11 +31,11 @@ export class UsersView {
     }
   }
 
-  /** Rows keep their place, so that the focus does, too. @param {number} place */
-  #row(place) {
+  /** Rows keep their place, so that the focus does, too. @param {number} index */
+  #row(index) {
     const button = make('button', 'plain')
     button.type = 'button'
-    button.onclick = () => this.#onChoose(this.#users[place])
+    button.onclick = () => this.#onChoose(this.#users[index])
     return make('tr', '', make('td', '', button, make('i', 'share')), make('td', 'number', make('span')))
   }
 }

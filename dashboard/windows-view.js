@@ -17,7 +17,7 @@ class Card {
   #unit = make('span', 'unit')
   #users = make('span', 'number')
   #usersUnit = make('span')
-  #shares = EVENT_TYPES.map((_type, place) => make('i', `type-${place}`))
+  #shares = EVENT_TYPES.map((_type, index) => make('i', `type-${index}`))
   #counts = EVENT_TYPES.map(() => make('dd', 'number'))
   #button
   #shown = -1
@@ -33,8 +33,8 @@ class Card {
     this.#button.onclick = onChoose
     const shares = make('div', 'shares', ...this.#shares)
     shares.ariaHidden = 'true'
-    const types = make('dl', 'types', ...EVENT_TYPES.map(({ name }, place) =>
-      make('div', '', make('dt', '', make('span', `swatch type-${place}`), name), this.#counts[place])))
+    const types = make('dl', 'types', ...EVENT_TYPES.map(({ name }, index) =>
+      make('div', '', make('dt', '', make('span', `swatch type-${index}`), name), this.#counts[index])))
     this.root = make('article', 'card',
       make('h2', '', this.#button),
       make('p', 'totals', make('span', '', this.#total, ' ', this.#unit), make('span', 'unit', this.#users, ' ', this.#usersUnit)),
@@ -55,10 +55,10 @@ class Card {
     write(this.#users, count(users))
     write(this.#unit, total === 1 ? 'event' : 'events')
     write(this.#usersUnit, users === 1 ? 'unique user' : 'unique users')
-    for (const [place, { type }] of EVENT_TYPES.entries()) {
-      write(this.#counts[place], count(types[type]))
-      this.#shares[place].hidden = types[type] === 0
-      this.#shares[place].style.flexGrow = String(types[type] / total)
+    for (const [index, { type }] of EVENT_TYPES.entries()) {
+      write(this.#counts[index], count(types[type]))
+      this.#shares[index].hidden = types[type] === 0
+      this.#shares[index].style.flexGrow = String(types[type] / total)
     }
   }
 

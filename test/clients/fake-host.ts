@@ -44,12 +44,12 @@ export class FakeSocket extends EventTarget {
   /** Ends, as the service or the network ends it. */
   async end(): Promise<void> {
     this.dispatchEvent(new Event('close'))
-    await settled()
+    await nextTurn()
   }
 }
 
 /** Lets everything go on that waits for nothing but its turn. */
-export const settled = () => new Promise<void>((resolve) => setImmediate(resolve))
+export const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve))
 
 /** What a client sees of its page: time, storage, network. */
 export class FakeHost implements Host {
@@ -89,12 +89,12 @@ export class FakeHost implements Host {
       answer(status, body = {}, headers = {}) {
         done()
         resolve(typeof body === 'string' ? new Response(body, { status, headers }) : Response.json(body, { status, headers }))
-        return settled()
+        return nextTurn()
       },
       fail() {
         done()
         reject(new TypeError('fetch failed'))
-        return settled()
+        return nextTurn()
       }
     }
     this.requests.push(request)
@@ -131,7 +131,7 @@ export class FakeHost implements Host {
   /** Lets something happen to the page. */
   async happen(type: string): Promise<void> {
     for (const listener of this.#listeners.get(type) ?? []) listener()
-    await settled()
+    await nextTurn()
   }
 
   listeners(type: string): number {
@@ -146,7 +146,7 @@ export class FakeHost implements Host {
   async advance(milliseconds: number): Promise<void> {
     const end = this.time + milliseconds
     for (;;) {
-      await settled()
+      await nextTurn()
       const next = [...this.#timers].filter(([, { at }]) => at <= end).sort(([, a], [, b]) => a.at - b.at)[0]
       if (next === undefined) break
       this.#timers.delete(next[0])
@@ -154,7 +154,7 @@ export class FakeHost implements Host {
       next[1].work()
     }
     this.time = end
-    await settled()
+    await nextTurn()
   }
 }
 

@@ -2,7 +2,7 @@
 import t from 'tap'
 import { REJECTION_CODES, UNAVAILABLE_CODES } from '../../schemas/index.ts'
 import { createSender, type SenderOptions } from '../../clients/client.js'
-import { FakeHost, FakeStorage, settled } from './fake-host.ts'
+import { FakeHost, FakeStorage, nextTurn } from './fake-host.ts'
 
 const URL_ = 'http://events.example/prefix'
 
@@ -354,5 +354,5 @@ t.test('what makes no sense is said at once', async (t) => {
   const { sender } = rig()
   t.throws(() => sender.send({ user_id: 'a', event_type: 'click', properties: { big: 1n } }), TypeError)
   t.equal(sender.waiting, 0)
-  await settled()
+  await nextTurn()
 })

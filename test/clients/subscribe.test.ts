@@ -1,7 +1,7 @@
 /** `subscribe()` where time, the network and the page are the test's: resuming, silence, gaps, summaries. */
 import t from 'tap'
 import { subscribe, type SubscribeOptions } from '../../clients/client.js'
-import { FakeHost, settled } from './fake-host.ts'
+import { FakeHost, nextTurn } from './fake-host.ts'
 
 const URL_ = 'https://events.example/prefix'
 
@@ -18,7 +18,7 @@ async function rig(options: Partial<SubscribeOptions> = {}) {
     onState: (state, { failure, retryIn }) => told.push([state, ...failure === undefined ? [] : [failure.status], ...retryIn === undefined ? [] : [retryIn]]),
     ...options
   }, host)
-  await settled()
+  await nextTurn()
   return { host, told, subscription }
 }
 
@@ -322,6 +322,6 @@ t.test('what makes no sense is said at once', async (t) => {
     [{ url: URL_, rewind: 5, after: 'c' }, /neither with rewind/],
     [{ url: URL_, summary: '1h', after: 'c' }, /nor with summary/]
   ] as const) t.throws(() => subscribe({ ...told, ...options }, host), { message })
-  await settled()
+  await nextTurn()
   t.equal(host.sockets.length, 0)
 })

@@ -53,7 +53,7 @@ t.test('property: figures and series equal the service\'s at every place', async
       rig.send(events.map(([age, type]) => rig.event({ event_type: type, timestamp: new Date(rig.clock.wall() - age).toISOString() })))
     const follow = (window: TimeWindow) => {
       const { summary } = board.window(window)!
-      if (charted.get(window)?.settle(summary) === false) {
+      if (charted.get(window)?.reconcile(summary) === false) {
         charted.delete(window)
         asked.delete(window)
       }
@@ -66,7 +66,7 @@ t.test('property: figures and series equal the service\'s at every place', async
         compared++
       }
       if (summary.cursor !== cursor) early++
-      if (board.offer(summary, cursor)) follow(window)
+      if (board.receive(summary, cursor)) follow(window)
     }
     const read = async (most: number) => {
       const page = await rig.store.read(cursor, {}, { events: most, bytes: 1 << 20 })
@@ -77,7 +77,7 @@ t.test('property: figures and series equal the service\'s at every place', async
       return events.length
     }
 
-    for (const window of TIME_WINDOWS) board.settle(await rig.aggregator.summary(window))
+    for (const window of TIME_WINDOWS) board.reconcile(await rig.aggregator.summary(window))
     for (const each of actions) {
       if (each.what === 'send') {
         await send(each.events)
@@ -113,7 +113,7 @@ t.test('property: figures and series equal the service\'s at every place', async
         while (await read(100) > 0);
         if (window === '24h') t.ok(series.load(answer), 'the stream is ahead of the answer')
         t.ok(series.isInPlace)
-        t.ok(series.settle(await rig.aggregator.summary(window)), 'the figures agree')
+        t.ok(series.reconcile(await rig.aggregator.summary(window)), 'the figures agree')
       }
       const { summary } = board.window(window)!
       t.match(await rig.aggregator.summary(window), { total_events: summary.total_events, events_by_type: summary.events_by_type })

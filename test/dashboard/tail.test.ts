@@ -9,14 +9,14 @@ const names = (events: { user_id: string }[]) => events.map(({ user_id: user }) 
 
 t.test('a taking shows the newest, in order and once, and tells how many there were', async (t) => {
   const tail = new Tail(2)
-  t.same(tail.take(), [])
+  t.same(tail.drain(), [])
   tail.push(['a', 'b', 'c'].map(of))
   t.equal(tail.matched, 3)
-  t.equal(names(tail.take()), 'bc')
+  t.equal(names(tail.drain()), 'bc')
   t.equal(tail.matched, 0)
-  t.same(tail.take(), [])
+  t.same(tail.drain(), [])
   tail.push([of('d')])
-  t.equal(names(tail.take()), 'd')
+  t.equal(names(tail.drain()), 'd')
 })
 
 t.test('a filter looks through what is kept, newest first', async (t) => {
@@ -26,7 +26,7 @@ t.test('a filter looks through what is kept, newest first', async (t) => {
   t.equal(names(tail.filter('signup', '', 10)), 'adam')
   tail.push([of('ada'), anEvent({ user_id: 'eve', event_type: 'signup' })])
   t.equal(tail.matched, 1)
-  t.equal(names(tail.take()), 'eve')
+  t.equal(names(tail.drain()), 'eve')
   t.equal(names(tail.filter('', '', 2)), 'eveada')
   tail.push(Array.from({ length: KEPT + 3 }, (_, i) => of(`u${i}`)))
   t.equal(tail.newest(2 * KEPT).length, KEPT, 'a bounded number is kept')

@@ -125,7 +125,7 @@ class ModelFile {
   }
 
   /** Content after the power went. */
-  settle(choice: Choice, unit: number, filling: Buffer): Buffer {
+  afterPowerLoss(choice: Choice, unit: number, filling: Buffer): Buffer {
     const size = choice(this.safe.size, this.#sizes)
     const content = Buffer.alloc(size)
     this.safe.bytes.copy(content)
@@ -176,7 +176,7 @@ class ModelFolder {
     this.#versions = []
   }
 
-  settle(choice: Choice): Map<string, Node> {
+  afterPowerLoss(choice: Choice): Map<string, Node> {
     return choice(this.#safe, this.#versions)
   }
 }
@@ -275,9 +275,9 @@ export class DiskModel {
     const filling = random() < 0.5 ? ZEROS : Buffer.alloc(PAGE, `${random()}`)
     const visit = (folder: ModelFolder, path: string): void => {
       mkdirSync(path, { recursive: true })
-      for (const [name, node] of folder.settle(choice)) {
+      for (const [name, node] of folder.afterPowerLoss(choice)) {
         if (node instanceof ModelFolder) visit(node, join(path, name))
-        else writeFileSync(join(path, name), node.settle(choice, unit, filling))
+        else writeFileSync(join(path, name), node.afterPowerLoss(choice, unit, filling))
       }
     }
     visit(this.#top, into)

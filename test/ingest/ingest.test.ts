@@ -184,7 +184,7 @@ t.test('a batch is not used again before its store is done with it', async (t) =
   const store = new SlowStore()
   const ingest = createIngest({ store: store as Partial<EventStore> as EventStore, maxEvents: 100_000, turns })
   const send = (n: number): Promise<Receipt> => ingest(Buffer.from(JSON.stringify([event(n)])), 'json')
-  const settle = (request: number, verdict: number): void => {
+  const judge = (request: number, verdict: number): void => {
     const { batch, resolve } = store.waiting[request]
     batch.verdicts[0] = verdict
     resolve({ cursor: 'here', verdicts: batch.verdicts })
@@ -193,7 +193,7 @@ t.test('a batch is not used again before its store is done with it', async (t) =
   const first = [send(1), send(2), send(3)]
   t.equal(store.batches.size, 3, 'three at the same time are three batches')
   t.same(store.waiting.map(({ batch }) => batch.ids[3]), [1, 2, 3], 'with one event each')
-  settle(1, 3)
+  judge(1, 3)
   t.match(await first[1], { accepted: 0, duplicates: 1 })
   const fourth = send(4)
   t.equal(store.batches.size, 3, 'the fourth gets the second\'s')
@@ -201,8 +201,8 @@ t.test('a batch is not used again before its store is done with it', async (t) =
   t.same(store.waiting.map(({ batch }) => batch.ids[3]), [1, 4, 3, 4], 'and leaves the others alone')
   store.waiting[0].reject(new Error('the engine is gone'))
   await t.rejects(first[0], /the engine is gone/, 'what a store throws reaches the caller')
-  settle(2, 1)
-  settle(3, 2)
+  judge(2, 1)
+  judge(3, 2)
   t.match(await first[2], { accepted: 1, late: 0 })
   t.match(await fourth, { accepted: 1, late: 1 })
   t.same([...store.batches].map(({ count, byteLength }) => [count, byteLength]), [[0, 0], [0, 0], [0, 0]], 'no batch holds on to its events')
