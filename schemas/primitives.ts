@@ -20,9 +20,9 @@ const PLAIN_DECIMAL = /^(?:0|-?[1-9][0-9]*)$/
 
 /** Names of the whole numbers among these texts, of a query string or of settings, that are not written in plain decimal. */
 export function findNotDecimal({ properties }: TObject, texts: Readonly<Record<string, unknown>>): string[] {
-  return Object.keys(properties).filter((name) => {
+  return Object.keys(texts).filter((name) => {
     const text = texts[name]
-    return properties[name].type === 'integer' && typeof text === 'string' && !PLAIN_DECIMAL.test(text)
+    return properties[name]?.type === 'integer' && typeof text === 'string' && !PLAIN_DECIMAL.test(text)
   })
 }
 

@@ -5,7 +5,6 @@
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyPluginCallback } from 'fastify'
 import type { Backend, Clock, RefusedError } from './backends/backend.ts'
 import type { LiveTimes } from './live/hub.ts'
-import { RequestLog } from './logger.ts'
 import backend from './plugins/backend.ts'
 import clientErrors, { MAX_HEADER_BYTES } from './plugins/client-errors.ts'
 import connections from './plugins/connections.ts'
@@ -40,6 +39,7 @@ import metricsPage from './routes/metrics.ts'
 import problemPages from './routes/problems.ts'
 import rejectionList from './routes/rejections.ts'
 import stream from './routes/stream.ts'
+import { RequestLog, requestLogger } from './request-log.ts'
 import type { Settings } from './settings.ts'
 
 /** What a test may put in the place of the real thing. */
@@ -130,6 +130,7 @@ export async function buildApp(settings: Settings, overrides: Overrides = {}): P
   const app = Fastify({
     loggerInstance: overrides.logger,
     logController: new RequestLog(),
+    childLoggerFactory: overrides.logger && requestLogger,
     genReqId: requestId,
     pluginTimeout: 0, // a journal may take minutes to open
     trustProxy: settings.TRUST_PROXY.length > 0 && addressTest(settings.TRUST_PROXY),

@@ -1,8 +1,8 @@
 /**
  * What the service writes about itself: one line a request, when it has been answered, and never a key. Pretty in a
- * terminal, JSON elsewhere.
+ * terminal, JSON elsewhere. How a request gets its line is in `request-log.ts`.
  */
-import { LogController, type FastifyReply, type FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import { destination, pino, type DestinationStream, type Logger } from 'pino'
 import type { Receipt } from '../schemas/index.ts'
 import type { Settings } from './settings.ts'
@@ -83,22 +83,5 @@ export function describeAnswer(request: FastifyRequest, reply: FastifyReply) {
     key: request.keyLabel,
     user_agent: userAgent === undefined ? undefined : printable(userAgent, USER_AGENT_MAX_LENGTH),
     ms: Math.round(reply.elapsedTime * 10) / 10
-  }
-}
-
-/** Writes one line a request instead of Fastify's two. */
-export class RequestLog extends LogController {
-  constructor() {
-    super({ requestIdLogLabel: 'request_id' })
-  }
-
-  override incomingRequest(): void {
-    // the line of the answer says it all
-  }
-
-  override requestCompleted(error: Error | null | undefined, request: FastifyRequest, reply: FastifyReply): void {
-    const line = describeAnswer(request, reply)
-    if (error) request.log.warn({ ...line, err: error }, 'answer not delivered')
-    else request.log.info(line, 'answered')
   }
 }

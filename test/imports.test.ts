@@ -16,7 +16,7 @@ const LAYERS: readonly { name: string, files: readonly string[] }[] = [
   { name: 'app', files: ['src/app.ts'] },
   { name: 'routes', files: ['src/routes/'] },
   { name: 'plugins', files: ['src/plugins/'] },
-  { name: 'logger', files: ['src/logger.ts'] },
+  { name: 'logger', files: ['src/logger.ts', 'src/request-log.ts'] },
   { name: 'settings', files: ['src/settings.ts', 'src/settings/'] },
   { name: 'live', files: ['src/live/'] },
   { name: 'ingest', files: ['src/ingest/'] },

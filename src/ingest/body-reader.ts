@@ -16,6 +16,7 @@ import { wrappedArray } from './wrapper.ts'
 export type BodyKind = 'json' | 'ndjson'
 
 const NEWLINE = 0x0a
+const SPACE = 0x20
 const OPEN_BRACKET = 0x5b
 const CLOSE_BRACKET = 0x5d
 const OPEN_BRACE = 0x7b
@@ -88,10 +89,11 @@ class BodyReader {
   * json(): Generator<void, BodyOutcome> {
     const body = this.#body
     const end = body.length
-    const start = yield * this.#whitespace(byteOrderMark(body))
+    let start = byteOrderMark(body)
+    if (!this.#isText(start)) start = yield * this.#whitespace(start)
     if (start === end) return this.#outcome
     let i = body[start] === OPEN_BRACKET ? yield * this.#array(start, 1) : yield * this.#single(start)
-    i = yield * this.#whitespace(i)
+    if (i < end) i = yield * this.#whitespace(i)
     if (i === end) return this.#outcome
     if (body[start] === OPEN_BRACE && body[i] === OPEN_BRACE && lineStart(body, i) > start) this.hint = NDJSON_HINT
     throw new JsonError(i)
@@ -133,7 +135,8 @@ class BodyReader {
   * #array(at: number, depth: number): Generator<void, number> {
     const body = this.#body
     const end = body.length
-    let i = yield * this.#whitespace(at + 1)
+    let i = at + 1
+    if (!this.#isText(i)) i = yield * this.#whitespace(i)
     if (i < end && body[i] === CLOSE_BRACKET) return i + 1
     for (;;) {
       const stop = this.#scan(i, Layout.Items)
@@ -141,7 +144,7 @@ class BodyReader {
       yield
       if (stop === ScanStop.Before) continue
       if (stop === ScanStop.SlowPath) i = yield * this.#value(i, depth)
-      i = yield * this.#whitespace(i)
+      if (!this.#isText(i)) i = yield * this.#whitespace(i)
       if (i >= end) throw new JsonError(end)
       if (body[i] === CLOSE_BRACKET) return i + 1
       if (body[i] !== COMMA) throw new JsonError(i)
@@ -158,6 +161,11 @@ class BodyReader {
     this.#sent += this.#scanner.read(this.#body, at, layout, this.#batch, this.#sent, room, this.#now)
     this.#scanned = this.#scanner.end
     return this.#scanner.stop
+  }
+
+  /** Whether there is something at `at` that is not white space, as nearly everywhere: then there is nothing to skip. */
+  #isText(at: number): boolean {
+    return this.#body[at] > SPACE
   }
 
   /** The first byte from `at` on that is not white space. */

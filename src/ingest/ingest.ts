@@ -11,6 +11,9 @@ import { makeReceipt } from './receipt.ts'
 import { Scanner } from './scan.ts'
 import { TURNS, type Turns } from './turns.ts'
 
+/** Bodies that are read in less time than it takes to ask for it: they never wait. */
+const SHORT_BYTES = 4 << 10
+
 /** Most empty batches kept for the next requests. */
 const MAX_SPARE = 8
 
@@ -83,17 +86,18 @@ export function createIngest({ store, maxEvents, onReceipt, fastPath = true, tur
   }
 
   return async function ingest(body, kind, { validateOnly = false, sender = UNKNOWN, onRead } = {}) {
+    const mayWait = body.length > SHORT_BYTES
     if (body.length > SLICE_BYTES && turns.isOver) await turns.next()
     const batch = acquireBatch()
     try {
       batch.reserveBytes(body.length)
       const work = readBody(body, kind, { scanner, batch, maxEvents, now: store.latestNow() })
       let step = work.next()
-      for (; step.done !== true; step = work.next()) if (turns.isOver) await turns.next()
+      for (; step.done !== true; step = work.next()) if (mayWait && turns.isOver) await turns.next()
       const judging = validateOnly ? store.check(batch) : store.append(batch)
       onRead?.()
       const judgement = await judging
-      if (turns.isOver) await turns.next()
+      if (mayWait && turns.isOver) await turns.next()
       const receipt = makeReceipt(batch, step.value.errors, judgement)
       if (!validateOnly) onReceipt?.(receipt, sender)
       return receipt

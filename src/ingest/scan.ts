@@ -23,6 +23,9 @@ export const ScanStop = {
 } as const
 export type ScanStop = (typeof ScanStop)[keyof typeof ScanStop]
 
+/** Events that are copied one by one. */
+const FEW = 8
+
 const NO_BODY: Buffer = Buffer.alloc(0)
 
 /** Reads bodies, many at a time and none of them altered: what lies in the scan's memory is known by its body and position. */
@@ -70,6 +73,20 @@ export class Scanner {
     batch.write(memory.subarray(output, output + functions.outputBytes()))
     batch.reserve(count)
     const at = batch.count
+    batch.count += count
+    if (count <= FEW) { // views for a few entries would cost more than the entries
+      for (let i = 0; i < count; i++) {
+        for (let word = 0; word < 4; word++) batch.ids[(at + i) * 4 + word] = ids[i * 4 + word]
+        batch.types[at + i] = types[i]
+        batch.times[at + i] = times[i]
+        batch.start[at + i] = start[i]
+        batch.end[at + i] = end[i]
+        batch.userStart[at + i] = userStart[i]
+        batch.userEnd[at + i] = userEnd[i]
+        batch.index[at + i] = index[i]
+      }
+      return
+    }
     batch.ids.set(ids.subarray(0, count * 4), at * 4)
     batch.types.set(types.subarray(0, count), at)
     batch.times.set(times.subarray(0, count), at)
@@ -78,7 +95,6 @@ export class Scanner {
     batch.userStart.set(userStart.subarray(0, count), at)
     batch.userEnd.set(userEnd.subarray(0, count), at)
     batch.index.set(index.subarray(0, count), at)
-    batch.count += count
   }
 
   /** Copies the chunk of the body that begins at `at` into the scan's memory. */

@@ -4,8 +4,9 @@
  * events; all else is made when somebody asks.
  */
 import fp from 'fastify-plugin'
-import { Counter, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
+import { Counter, Registry, collectDefaultMetrics, type Histogram } from 'prom-client'
 import { REJECTION_CODES, UNAVAILABLE_CODES, type Receipt } from '../../schemas/index.ts'
+import { RequestDurations, type DurationSeries } from './request-durations.ts'
 
 /** Bounds of the buckets for how long requests take, in seconds. */
 const DURATION_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
@@ -44,29 +45,20 @@ export default fp(async (app) => {
   app.decorate('metrics', registry)
 
   // Requests
-  const duration = new Histogram({
-    name: 'http_request_duration_seconds',
-    help: 'How long requests took; of streams, how long they lasted.',
-    labelNames: ['method', 'route', 'status_code'] as const,
-    buckets: DURATION_BUCKETS,
-    registers
-  })
-  type Labels = { method: string, route: string, status_code: number }
-  const labelsByRoute = new WeakMap<object, Map<number, Labels>>()
+  const durations = new RequestDurations(DURATION_BUCKETS)
+  registry.registerMetric(durations as unknown as Histogram) // which has what a registry asks of a metric, its name and `get`
+  const seriesByRoute = new Map<object | string, Map<number, DurationSeries>>()
 
   app.addHook('onResponse', (request, reply, done) => {
     const { config } = request.routeOptions
-    const seconds = reply.elapsedTime / 1000
+    const { method } = request
     const status = reply.statusCode
-    if (config.url === undefined) {
-      duration.observe({ method: request.method, route: UNMATCHED, status_code: status }, seconds)
-    } else {
-      let labelsByStatus = labelsByRoute.get(config)
-      if (labelsByStatus === undefined) labelsByRoute.set(config, labelsByStatus = new Map())
-      let labels = labelsByStatus.get(status)
-      if (labels === undefined) labelsByStatus.set(status, labels = { method: request.method, route: config.url, status_code: status })
-      duration.observe(labels, seconds)
-    }
+    const route = config.url === undefined ? method : config
+    let seriesByStatus = seriesByRoute.get(route)
+    if (seriesByStatus === undefined) seriesByRoute.set(route, seriesByStatus = new Map())
+    let series = seriesByStatus.get(status)
+    if (series === undefined) seriesByStatus.set(status, series = durations.add({ method, route: config.url ?? UNMATCHED, status_code: status }))
+    series.observe(reply.elapsedTime / 1000)
     done()
   })
 
@@ -77,10 +69,12 @@ export default fp(async (app) => {
     registers
   })
   for (const key of app.keyLabels) keyRequests.inc({ key }, 0)
-  app.addHook('onResponse', ({ knownKey }, _reply, done) => {
-    if (knownKey != null) keyRequests.inc({ key: knownKey.label })
-    done()
-  })
+  if (app.keyLabels.length > 0) {
+    app.addHook('onResponse', ({ knownKey }, _reply, done) => {
+      if (knownKey != null) keyRequests.inc({ key: knownKey.label })
+      done()
+    })
+  }
 
   // Events, over whichever transport they came
   const taken = { accepted: 0, duplicate: 0 }

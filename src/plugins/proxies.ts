@@ -2,7 +2,7 @@
  * Who sent a request, as `request.clientAddress`: the peer of the connection, unless that is a proxy named in TRUST_PROXY,
  * whose X-Forwarded headers then say who and where. Nobody else's count. [CORS-3]
  */
-import { BlockList, isIP } from 'node:net'
+import { BlockList, isIP, type Socket } from 'node:net'
 import type { FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { AddressRange } from '../settings/proxy.ts'
@@ -35,20 +35,29 @@ export function addressTest(ranges: readonly AddressRange[]): (address: string |
   }
 }
 
+const address = Symbol('address')
+
+/** The address of the peer of a connection, which stays the same. */
+function peerOf(connection: Socket & { [address]?: string }): string {
+  connection[address] ??= readAddress(connection.remoteAddress) ?? ''
+  return connection[address]
+}
+
 /** Where a request came from. What a proxy passed on without looking, such as `unknown`, is no address; the proxy's own is taken then. */
 function clientOf({ ip, socket }: FastifyRequest): string {
-  return readAddress(ip) ?? readAddress(socket.remoteAddress) ?? ''
+  return readAddress(ip) ?? peerOf(socket)
 }
 
 export default fp(async (app) => {
+  const hasProxies = app.settings.TRUST_PROXY.length > 0
   const isTrusted = addressTest(app.settings.TRUST_PROXY)
   app.decorateRequest('clientAddress', '')
   app.decorateRequest('isProxied', false)
 
   // Now, because a connection that has gone has no address any more when the answer is logged.
   app.addHook('onRequest', (request, _reply, done) => {
-    request.clientAddress = clientOf(request)
-    request.isProxied = app.settings.TRUST_PROXY.length > 0 && isTrusted(request.socket.remoteAddress)
+    request.clientAddress = hasProxies ? clientOf(request) : peerOf(request.socket)
+    request.isProxied = hasProxies && isTrusted(request.socket.remoteAddress)
     done()
   })
 }, { name: 'proxies', dependencies: ['settings'] })

@@ -41,6 +41,8 @@ export class UserActivity {
   readonly #windows: WindowState[]
   readonly #foldFrom: number
   #fold: HourFold | undefined
+  /** Until then no hour leaves a window, and those that have left are taken off. */
+  #quietUntil = -Infinity
   /** How often totals have become smaller. */
   #shrunk = 0
   /** Who watches, and the users that were counted meanwhile, some more than once. */
@@ -105,6 +107,7 @@ export class UserActivity {
 
   /** Sets the time and takes off at most `budget` entries of hours that have left a window. Returns `isCurrent`. */
   advance(now: number, budget: number): boolean {
+    if (now < this.#quietUntil && this.#fold === undefined) return true
     // A fold that does not end uses up the budget, so nothing is taken off an hour meanwhile.
     let left = budget - (this.#fold?.advance(budget) ?? 0)
     if (this.#fold?.finish()) this.#fold = undefined
@@ -118,7 +121,9 @@ export class UserActivity {
       }
     }
     this.#lastBase = Math.max(...this.#windows.map(({ base }) => base))
-    return this.isCurrent
+    if (!this.isCurrent) return false
+    this.#quietUntil = Math.min(...this.#windows.map(({ target, minutes }) => (target + 1) * HOUR_MS + minutes * 60_000))
+    return true
   }
 
   get #canFold(): boolean {
