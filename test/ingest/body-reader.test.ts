@@ -6,6 +6,7 @@ import { readBody, type BodyKind, type BodyOutcome } from '../../src/ingest/body
 import { JSON_MAX_DEPTH, JsonError } from '../../src/ingest/json.ts'
 import { Scanner } from '../../src/ingest/scan.ts'
 import { syntaxProblem } from '../../src/ingest/syntax-problem.ts'
+import { checkTable } from '../table.ts'
 import { CANONICAL, NOW } from './event-texts.ts'
 import { eventsOf, finish } from './readings.ts'
 
@@ -36,7 +37,7 @@ function problem(body: string | Buffer, kind: BodyKind = 'json', maxEvents = 100
   throw new Error('it was read')
 }
 
-t.test('an object, an array', async (t) => {
+t.test('a body is one event or an array of them, whatever the white space', async (t) => {
   for (const [body, sent] of [
     [EVENT, 1], [` \r\n\t${EVENT}\n`, 1], [ODD, 1], [`[${EVENT}]`, 1], [`[${EVENT},${EVENT}]`, 2], [` [ ${EVENT} , ${ODD}\r\n, ${EVENT} ] \n`, 3], [MARK + EVENT, 1], [`${MARK} [${EVENT}]`, 1]
   ] as const) {
@@ -53,12 +54,12 @@ t.test('one bad event never spoils its neighbours [ING-1]', async (t) => {
   t.match(read('"x"'), { sent: 1, errors: [{ index: 0, code: 'invalid_event' }] }, 'alone it is just one bad event')
 })
 
-t.test('no events', async (t) => {
-  for (const body of ['', ' ', '\r\n\t \n', MARK, `${MARK} `, '[]', ' [ ] ', `${MARK}[\n]`]) t.same(problem(body)[0], 'no_events', JSON.stringify(body))
-  for (const body of ['', '\n', ' \r\n\n\t\n', MARK, `${MARK}\n`]) t.same(problem(body, 'ndjson')[0], 'no_events', `${JSON.stringify(body)} as lines`)
+t.test('a body without events is refused', async (t) => {
+  checkTable(t, ['', ' ', '\r\n\t \n', MARK, `${MARK} `, '[]', ' [ ] ', `${MARK}[\n]`].map((body) => [JSON.stringify(body), problem(body)[0], 'no_events']))
+  checkTable(t, ['', '\n', ' \r\n\n\t\n', MARK, `${MARK}\n`].map((body) => [`${JSON.stringify(body)} as lines`, problem(body, 'ndjson')[0], 'no_events']))
 })
 
-t.test('lines', async (t) => {
+t.test('of lines each is an event, and blank ones are none', async (t) => {
   const cases: [name: string, body: string, sent: number][] = [
     ['one', EVENT, 1], ['one with its end', `${EVENT}\n`, 1], ['several', `${EVENT}\n${ODD}\n${EVENT}`, 3], ['of Windows', `${EVENT}\r\n${ODD}\r\n`, 2], ['with a mark', `${MARK}${EVENT}\n${EVENT}`, 2],
     ['with blank ones', `\n\n${EVENT}\n \t\r\n\n${EVENT}\n\n`, 2], ['with white space around', `  ${EVENT}\t\r\n\t${EVENT}  `, 2]
@@ -84,7 +85,7 @@ t.test('a bad line rejects that line only', async (t) => {
   t.match(read('x\ny', 'ndjson'), { sent: 2, indices: [], errors: [{ index: 0 }, { index: 1 }] }, 'all lines')
 })
 
-t.test('the column where a line is wrong', async (t) => {
+t.test('of a bad line the column that is wrong is named', async (t) => {
   const cases: [line: string, column: number][] = [
     ['x', 1], ['  x', 3], ['{"a":1 2}', 8], ['{"é":"😹" x}', 10], ['{', 2], ['{"a"', 5], ['\t{"a":\u0001}', 7], [`${EVENT} x`, EVENT.length + 2], [`  ${EVENT}x`, EVENT.length + 3]
   ]
@@ -95,16 +96,15 @@ t.test('the column where a line is wrong', async (t) => {
   }
 })
 
-t.test('a body that is not JSON, with line and column', async (t) => {
+t.test('of a body that is not JSON the line and column that are wrong are named', async (t) => {
   const cases: [body: string, line: number, column: number][] = [
     ['x', 1, 1], ['[x', 1, 2], ['{"a":tru}', 1, 9], ['[1 2]', 1, 4], ['[1,]', 1, 4], ['[,1]', 1, 2], ['[1}', 1, 3], [']', 1, 1], ['}', 1, 1], [',', 1, 1], ['\u0000', 1, 1],
     ['[1]x', 1, 4], ['[1][1]', 1, 4], ['[]]', 1, 3], ['[]\n\n x', 3, 2], ['{}{}', 1, 3], [`${EVENT},`, 1, EVENT.length + 1], ['1 2', 1, 3],
     ['\n\nx', 3, 1], ['[\n  1,\n  x\n]', 3, 3], ['[\r\n1,\r\nx]', 3, 1], ['{\n"a": 1,\n"b" 2}', 3, 5], ['["a\nb"]', 1, 4], ['[\n"é😹" x]', 2, 6], ['["😹😹", x]', 1, 8], ['["e\u0301", x]', 1, 8],
     ['{"a":"\\x"}', 1, 8], ['{"a":01}', 1, 7], ['{"a":\u00a01}', 1, 6], [`${MARK}x`, 1, 1], [`${MARK}${MARK}[]`, 1, 1], [`${MARK}\n[x`, 2, 2], ['{\'a\':1}', 1, 2]
   ]
-  for (const [body, line, column] of cases) {
-    t.same(problem(body), ['invalid_json', `unexpected character at line ${line}, column ${column}`], JSON.stringify(body).slice(0, 40))
-  }
+  checkTable(t, cases.map(([body, line, column]) =>
+    [JSON.stringify(body).slice(0, 40), problem(body), ['invalid_json', `unexpected character at line ${line}, column ${column}`]]))
   const wide = JSON.stringify({ ...CANONICAL, properties: { k: 'é😹' } }).replaceAll(',', ' ,\t')
   for (const [before, line] of [['[', 1], ['[\n', 2], [`[${wide},\n\n`, 3], [`[${JSON.stringify(CANONICAL, null, 2)},`, 6]] as const) {
     const column = [...`${before}${wide}`.split('\n').at(-1)!].length + 2
@@ -114,7 +114,8 @@ t.test('a body that is not JSON, with line and column', async (t) => {
     ['[', 1, 2], ['{', 1, 2], ['[1', 1, 3], ['[1,', 1, 4], ['[1, ', 1, 5], ['"abc', 1, 5], ['[\n1,\n', 3, 1], ['{"a":', 1, 6], ['tru', 1, 4], ['-', 1, 2], ['["\\u00', 1, 7], ['["é😹', 1, 5],
     [`[${EVENT}`, 1, EVENT.length + 2], [`[${EVENT},`, 1, EVENT.length + 3], [EVENT.slice(0, -1), 1, EVENT.length], [`[${EVENT},\n${EVENT.slice(0, 20)}`, 2, 21]
   ]
-  for (const [body, line, column] of cut) t.same(problem(body), ['invalid_json', `it ends too early at line ${line}, column ${column}`], JSON.stringify(body).slice(0, 40))
+  checkTable(t, cut.map(([body, line, column]) =>
+    [JSON.stringify(body).slice(0, 40), problem(body), ['invalid_json', `it ends too early at line ${line}, column ${column}`]]))
 })
 
 t.test('who sends NDJSON as JSON is told how it is sent', async (t) => {
@@ -148,7 +149,7 @@ t.test('to count the columns of a long line, nothing is made of it', async (t) =
   t.equal(finish(syntaxProblem(Buffer.from('x'), new JsonError(0))).message, 'unexpected character at line 1, column 1')
 })
 
-t.test('depth', async (t) => {
+t.test('a body that is nested too deeply is refused, and such a line rejected', async (t) => {
   const deep = (levels: number): string => '['.repeat(levels) + ']'.repeat(levels)
   const deepEvent = (levels: number): string => `${EVENT.slice(0, -1)},"properties":${'{"k":'.repeat(levels - 1)}0${'}'.repeat(levels - 1)}}`
   t.match(read(deep(JSON_MAX_DEPTH)), { sent: 1, errors: [{ code: 'invalid_event' }] }, 'as deep as is read, in an array')
@@ -157,12 +158,11 @@ t.test('depth', async (t) => {
   t.equal(problem(deepEvent(JSON_MAX_DEPTH + 1))[0], 'nesting_too_deep', 'one level more')
   t.match(read(deepEvent(JSON_MAX_DEPTH), 'ndjson'), { errors: [{ code: 'nesting_too_deep', pointer: /^\/properties/ }] }, 'as deep as is read, on a line')
   t.match(read(deepEvent(JSON_MAX_DEPTH + 1), 'ndjson'), { errors: [{ code: 'nesting_too_deep', pointer: '' }] }, 'one level more')
-  for (const body of ['['.repeat(100_000), deep(100_000), '{"a":'.repeat(100_000), `[${EVENT},${'{"a":'.repeat(100_000)}0${'}'.repeat(100_000)}]`]) {
-    t.equal(problem(body)[0], 'nesting_too_deep', body.slice(0, 10))
-  }
+  const tooDeep = ['['.repeat(100_000), deep(100_000), '{"a":'.repeat(100_000), `[${EVENT},${'{"a":'.repeat(100_000)}0${'}'.repeat(100_000)}]`]
+  checkTable(t, tooDeep.map((body) => [body.slice(0, 10), problem(body)[0], 'nesting_too_deep']))
 })
 
-t.test('bytes that are not UTF-8', async (t) => {
+t.test('a body that is not UTF-8 is refused', async (t) => {
   for (const bytes of [[0xff], [0xc3, 0x28], [0xed, 0xa0, 0x80], [0xf4, 0x90, 0x80, 0x80], [0xc0, 0xaf], [0xe2, 0x82]]) {
     for (const kind of ['json', 'ndjson'] as const) {
       const body = Buffer.concat([Buffer.from(`${EVENT}\n{"a":"`), Buffer.from(bytes), Buffer.from('"}')])
@@ -172,7 +172,7 @@ t.test('bytes that are not UTF-8', async (t) => {
   t.equal(problem(Buffer.from(EVENT, 'utf16le'))[0], 'invalid_json', 'UTF-16 is UTF-8 with NULs')
 })
 
-t.test('too many events', async (t) => {
+t.test('a body with too many events is refused, and bad ones count', async (t) => {
   const body = `[${EVENT},${BAD},${EVENT}]`
   t.equal(read(body, 'json', new Batch(), 3).sent, 3, 'as many as are allowed')
   t.same(problem(body, 'json', 2), ['too_many_events', 'at most 2 events can be sent at once'], 'one more; bad ones count')

@@ -4,6 +4,7 @@ import t from 'tap'
 import fc from 'fast-check'
 import { JSON_MAX_DEPTH, JsonError, members, skipString, skipValue, skipWhitespace, ValueSkipper, type Member } from '../../src/ingest/json.ts'
 import { parseJson } from '../../src/ingest/json-value.ts'
+import { checkTable } from '../table.ts'
 import { CORPUS, DEEP_TEXTS } from './json-corpus.ts'
 import { mutations } from './mutations.ts'
 import { render, spacing, tree, valueOf, type Tree } from './json-trees.ts'
@@ -54,37 +55,36 @@ function complaint(bytes: Buffer): string | undefined {
   return undefined
 }
 
-t.test('the corpus', async (t) => {
-  for (const { name, bytes, valid } of CORPUS) {
-    t.equal(isUtf8(bytes) && isJson(bytes), valid, `${name}: the corpus is right`)
-    if (!isUtf8(bytes)) continue
-    t.equal(errorOf(bytes) === undefined, valid, `${name}: ${valid ? 'accepted' : 'rejected'}`)
-    t.equal(complaint(bytes), undefined, name)
-  }
+t.test('every text of the corpus is read as JSON.parse reads it', async (t) => {
+  checkTable(t, CORPUS.map(({ name, bytes, valid }) => [name, isUtf8(bytes) && isJson(bytes), valid]), 'the corpus is right')
+  const texts = CORPUS.filter(({ bytes }) => isUtf8(bytes))
+  checkTable(t, texts.map(({ name, bytes, valid }) => [name, errorOf(bytes) === undefined, valid]), 'what is valid is accepted, and nothing else')
+  checkTable(t, texts.map(({ name, bytes }) => [name, complaint(bytes), undefined]), 'and the byte that is wrong is found')
 })
 
 t.test('every beginning of a text is read as JSON.parse reads it', async (t) => {
+  let cuts = 0
   for (const { name, bytes, valid } of CORPUS) {
     if (!valid || bytes.length > 200) continue
     for (let end = 0; end < bytes.length; end++) {
+      cuts++
       const cut = bytes.subarray(0, end)
-      if (isUtf8(cut) && complaint(cut) !== undefined) t.fail(`${name} cut at ${end}: ${complaint(cut)}`)
+      assert.equal(isUtf8(cut) ? complaint(cut) : undefined, undefined, `${name} cut at ${end}`)
       // A limit that is not the end of the buffer is a limit all the same.
       try {
-        t.ok(skipValue(bytes, skipWhitespace(bytes, 0, end), end) <= end, `${name} read up to ${end} ends there`)
+        assert.ok(skipValue(bytes, skipWhitespace(bytes, 0, end), end) <= end, `${name} read up to ${end} ends there`)
       } catch (error) {
         if (!(error instanceof JsonError)) throw error
-        t.ok(error.offset <= end, `${name} read up to ${end} is wrong before there`)
+        assert.ok(error.offset <= end, `${name} read up to ${end} is wrong before there`)
       }
     }
   }
+  t.ok(cuts > 500, `${cuts} beginnings`)
 })
 
-t.test('depth', async (t) => {
-  for (const { name, bytes, valid } of DEEP_TEXTS) {
-    t.equal(isJson(bytes), valid, `${name}: the corpus is right`)
-    t.match(errorOf(bytes), { tooDeep: true }, name)
-  }
+t.test('a text that is nested too deeply is refused, at the first level that is one too many', async (t) => {
+  checkTable(t, DEEP_TEXTS.map(({ name, bytes, valid }) => [name, isJson(bytes), valid]), 'the corpus is right')
+  checkTable(t, DEEP_TEXTS.map(({ name, bytes }) => [name, errorOf(bytes)?.tooDeep, true]), 'all are too deep')
   const deep = Buffer.from('['.repeat(JSON_MAX_DEPTH) + ']'.repeat(JSON_MAX_DEPTH))
   t.equal(skipValue(deep, 0, deep.length), deep.length, 'the deepest that is read')
   t.match(thrownBy(() => skipValue(deep, 0, deep.length, 1)), { tooDeep: true }, 'one level further in')
@@ -93,16 +93,16 @@ t.test('depth', async (t) => {
   t.match(new JsonError(3), { name: 'JsonError', offset: 3, tooDeep: false, message: 'not JSON' })
 })
 
-t.test('where a text is wrong', async (t) => {
+t.test('the first byte that is wrong is named', async (t) => {
   const cases: [text: string, offset: number][] = [
     ['', 0], ['   ', 3], ['x', 0], ['[1,]', 3], ['[1 2]', 3], ['{"a" 1}', 5], ['{"a":1,}', 7], ['{a:1}', 1], ['"ab', 3], ['"a\nb"', 2], ['"\\x"', 2],
     ['"\\u00g0"', 5], ['"\\u00', 5], ['"\\', 2], ['tru', 3], ['trux', 3], ['-', 1], ['-x', 1], ['1.', 2], ['1.x', 2], ['1e+', 3], ['01', 1], ['[', 1], ['{', 1],
     ['{"a"', 4], ['{"a":', 5], ['{"a":1', 6], ['[1', 2], ['1 2', 2], ['[}', 1]
   ]
-  for (const [text, offset] of cases) t.equal(errorOf(Buffer.from(text))?.offset, offset, JSON.stringify(text))
+  checkTable(t, cases.map(([text, offset]) => [text, errorOf(Buffer.from(text))?.offset, offset]))
 })
 
-t.test('generated texts', async (t) => {
+t.test('generated texts are all accepted', async (t) => {
   fc.assert(fc.property(tree, spacing, (value, spaces) => {
     const bytes = Buffer.from(render(value, spaces))
     assert.equal(complaint(bytes), undefined)
@@ -111,7 +111,7 @@ t.test('generated texts', async (t) => {
   t.pass('are all accepted')
 })
 
-t.test('mutated texts', async (t) => {
+t.test('mutated texts are wrong where JSON.parse says so, at a byte that is to blame', async (t) => {
   let wrong = 0
   fc.assert(fc.property(tree, spacing, mutations, (value, spaces, mutate) => {
     const bytes = mutate(Buffer.from(render(value, spaces)))
@@ -122,7 +122,7 @@ t.test('mutated texts', async (t) => {
   t.ok(wrong > 1000, `${wrong} of them were wrong`)
 })
 
-t.test('tokens in any order', async (t) => {
+t.test('tokens in any order are read as JSON.parse reads them', async (t) => {
   const tokens = fc.constantFrom(
     '{', '}', '[', ']', ',', ':', '"a"', '"', '\\', '1', '0', '-', '.', 'e', '+', 'true', 'false', 'null', ' ', '\n', '\u0000', '"\\u0041"', '\\u00', 'é', '\ufeff', '{"a":', '[]'
   )
@@ -169,7 +169,7 @@ t.test('a value that is skipped bit by bit ends where it does at once, or is wro
   t.ok(held > 1000, `${held} times`)
 })
 
-t.test('members', async (t) => {
+t.test('the members of an object are found, with keys as they are spelled', async (t) => {
   const object = tree.filter((value): value is Tree & { kind: 'object' } => value.kind === 'object')
   fc.assert(fc.property(object, spacing, (value, spaces) => {
     const bytes = Buffer.from(render(value, spaces))
@@ -188,7 +188,7 @@ t.test('members', async (t) => {
   t.same(keys, [1], 'members before the place that is wrong were visited')
 })
 
-t.test('strings and white space', async (t) => {
+t.test('a string ends at its quote, and white space at anything else', async (t) => {
   const bytes = Buffer.from('"a\\"b"  x')
   t.equal(skipString(bytes, 0, bytes.length), 6)
   t.equal(skipWhitespace(bytes, 6, bytes.length), 8)

@@ -4,6 +4,7 @@ import t from 'tap'
 import { EVENT_TYPES } from '../../schemas/index.ts'
 import { Batch } from '../../src/backends/batch.ts'
 import { Layout, ScanStop, Scanner } from '../../src/ingest/scan.ts'
+import { checkTable, type Row } from '../table.ts'
 import { CANONICAL, eventText, NOW } from './event-texts.ts'
 import { mutations } from './mutations.ts'
 import { eventsOf } from './readings.ts'
@@ -18,6 +19,7 @@ function scan(body: Buffer, at: number, batch: Batch, layout: Layout = Layout.It
 }
 
 t.test('reads from its place on, and not beyond the body', async (t) => {
+  const rows: Row[] = []
   for (const [before, after] of [['', ''], ['[', ']'], ['x', '}'], ['{', ';"a":1}'], ['"', '"']]) {
     const body = Buffer.concat([Buffer.from(before), event, Buffer.from(after)])
     const end = before.length + event.length
@@ -26,12 +28,13 @@ t.test('reads from its place on, and not beyond the body', async (t) => {
       const batch = new Batch()
       scan(body, before.length, batch)
       batch.clear()
-      t.same([...scan(body.subarray(0, limit), before.length, batch), batch.count], [before.length, ScanStop.SlowPath, 0], `cut at ${limit} within ${before}...${after}`)
+      rows.push([`cut at ${limit} within ${before}...${after}`, [...scan(body.subarray(0, limit), before.length, batch), batch.count], [before.length, ScanStop.SlowPath, 0]])
     }
     const batch = new Batch()
-    t.same(scan(body, before.length, batch), [end, ScanStop.After], `within ${before}...${after}`)
+    rows.push([`within ${before}...${after}`, scan(body, before.length, batch), [end, ScanStop.After]])
     t.match(eventsOf(batch), [{ id: CANONICAL.event_id, user: 'ada', index: 5, text: event.toString() }])
   }
+  checkTable(t, rows)
 })
 
 t.test('says where it stopped, and why', async (t) => {

@@ -8,6 +8,7 @@ import { publicName } from '../../schemas/publish.ts'
 import { PROBLEMS, type ProblemCode } from '../../src/errors.ts'
 import { parseTimestamp } from '../../src/ingest/timestamp.ts'
 import { startApp } from '../harness.ts'
+import { checkAll, checkTable, type Row } from '../table.ts'
 
 interface Media { schema: { type?: string, $ref?: string }, example?: any, examples?: Record<string, { value: any }> }
 interface Operation {
@@ -52,62 +53,72 @@ const examplesOf = (media: Media) => [
 ]
 
 t.test('every contract has an example', async (t) => {
-  for (const { $id } of [...HTTP_SCHEMAS, ...SERVER_FRAMES, ...CLIENT_FRAMES]) t.ok($id! in EXAMPLES, `${$id} has one`)
+  checkAll(t, [...HTTP_SCHEMAS, ...SERVER_FRAMES, ...CLIENT_FRAMES].map(({ $id }) => $id!), (id) => id in EXAMPLES, 'each has one')
 })
 
 t.test('every example of a schema follows it', async (t) => {
   const shown = HTTP_SCHEMAS.map(({ $id }) => publicName($id!))
-  for (const [name, schema] of Object.entries<{ examples?: unknown[] }>(document.components.schemas)) {
-    if (shown.includes(name)) t.equal(schema.examples?.length, 1, `${name} shows an example`)
-    for (const example of schema.examples ?? []) t.same(faults(pointer('components', 'schemas', name), example), [], name)
-  }
+  const schemas = document.components.schemas as Record<string, { examples?: unknown[] }>
+  checkTable(t, shown.map((name) => [name, schemas[name].examples?.length, 1]), 'each shows one')
+  checkTable(t, Object.entries(schemas).flatMap(([name, { examples = [] }]) =>
+    examples.map((example): Row => [name, faults(pointer('components', 'schemas', name), example), []])), 'which follows it')
 })
 
 t.test('every example of a request or an answer follows its schema', async (t) => {
+  const isShown: Row[] = []
+  const follows: Row[] = []
   for (const { path, method, operation } of operations) {
     const at = ['paths', path, method]
     for (const [mediaType, media] of Object.entries(operation.requestBody?.content ?? {})) {
-      t.ok(examplesOf(media).length > 0, `${operation.operationId} shows ${mediaType}`)
-      for (const example of examplesOf(media)) t.same(faults(pointer(...at, 'requestBody', 'content', mediaType, 'schema'), example), [])
+      isShown.push([`${operation.operationId}, ${mediaType}`, examplesOf(media).length > 0, true])
+      for (const example of examplesOf(media)) {
+        follows.push([`${operation.operationId}, ${mediaType}`, faults(pointer(...at, 'requestBody', 'content', mediaType, 'schema'), example), []])
+      }
     }
     for (const [status, { content = {} }] of Object.entries(operation.responses)) {
       for (const media of Object.values(content)) {
         const examples = examplesOf(media)
-        t.ok(examples.length > 0 || media.schema.$ref !== undefined, `${operation.operationId} shows its ${status}`)
         const { $ref } = media.schema
+        isShown.push([`${operation.operationId} ${status}`, examples.length > 0 || $ref !== undefined, true])
         if ($ref === undefined) continue // a text
-        for (const example of examples) t.same(faults($ref.slice(1), example), [], `${operation.operationId} ${status}`)
+        for (const example of examples) follows.push([`${operation.operationId} ${status}`, faults($ref.slice(1), example), []])
       }
     }
   }
+  checkTable(t, isShown, 'each has an example')
+  checkTable(t, follows, 'which follows its schema')
 })
 
 t.test('every problem that is shown is one of the table, of the status at which it is shown', async (t) => {
-  let shown = 0
+  const shown: Row[] = []
   for (const { operation } of operations) {
     for (const [status, { content = {} }] of Object.entries(operation.responses)) {
       const media = content['application/problem+json']
       if (media === undefined) continue
       const { example } = media
-      const { title } = PROBLEMS[example.code as ProblemCode]
-      t.match(example, { type: `/problems/${example.code}`, title, status: Number(status) }, `${operation.operationId} ${status}`)
-      t.equal('accepted' in example, /\/(Receipt|Unavailable)Problem$/.test(media.schema.$ref!))
-      shown++
+      shown.push([
+        `${operation.operationId} ${status}`,
+        { type: example.type, title: example.title, status: example.status, isReceipt: 'accepted' in example },
+        {
+          type: `/problems/${example.code}`,
+          title: PROBLEMS[example.code as ProblemCode].title,
+          status: Number(status),
+          isReceipt: /\/(Receipt|Unavailable)Problem$/.test(media.schema.$ref!)
+        }
+      ])
     }
   }
-  t.ok(shown > 40)
+  checkTable(t, shown)
+  t.ok(shown.length > 40)
 })
 
 t.test('every operation says what it is, what it answers and how it fails', async (t) => {
   const tags = document.tags.map(({ name }: { name: string }) => name)
-  const ids = new Set()
-  for (const { operation } of operations) {
-    const { operationId, summary, description, tags: own, responses } = operation as Operation & Record<'summary' | 'description', string> & { tags: string[] }
-    ids.add(operationId)
-    t.ok(summary.length > 0 && description.length > 0 && own.every((tag) => tags.includes(tag)), operationId)
-    t.ok('500' in responses && '503' in responses && '400' in responses, `${operationId} has its problems`)
-  }
-  t.equal(ids.size, operations.length, 'no operationId twice')
+  const all = operations.map(({ operation }) => operation as Operation & Record<'summary' | 'description', string> & { tags: string[] })
+  const name = ({ operationId }: Operation): string => operationId
+  checkAll(t, all, ({ summary, description, tags: own }) => summary !== '' && description !== '' && own.every((tag) => tags.includes(tag)), 'what it is', name)
+  checkAll(t, all, ({ responses }) => ['400', '500', '503'].every((status) => status in responses), 'its problems', name)
+  t.equal(new Set(all.map(name)).size, operations.length, 'no operationId twice')
 })
 
 t.test('the figures of the examples agree with each other [WIN-4]', async (t) => {

@@ -10,6 +10,7 @@ import { readBody } from '../../src/ingest/body-reader.ts'
 import { Scanner } from '../../src/ingest/scan.ts'
 import { receiptStatus } from '../../src/ingest/receipt.ts'
 import { finish } from '../ingest/readings.ts'
+import { checkTable } from '../table.ts'
 import { compile, validatorOf } from './validators.ts'
 
 const sum = (counts: number[]): number => counts.reduce((total, count) => total + count, 0)
@@ -49,7 +50,7 @@ t.test('the figures of an example add up', async (t) => {
   t.equal(sum(Object.values(events_by_type)), total_events, 'types')
   t.equal(sum(events_per_hour.map(({ count }) => count)), total_events, 'hours')
   t.ok(EXAMPLES.Summary.unique_users <= total_events)
-  for (const { total_events, events_by_type } of EXAMPLES.TimeSeries.series) t.equal(sum(Object.values(events_by_type)), total_events, 'a step of a series')
+  checkTable(t, EXAMPLES.TimeSeries.series.map(({ total_events, events_by_type }) => ['a step of a series', sum(Object.values(events_by_type)), total_events]))
   const counts = EXAMPLES.UserCounts.users.map(({ total_events }) => total_events)
   t.same(counts, counts.toSorted((a, b) => b - a), 'users with the most events first')
 })

@@ -5,6 +5,7 @@ import {
   CLIENT_FRAMES, ClientFrame, Count, Event, EventError, EventPageQuery, HTTP_SCHEMAS, IngestQuery, LIVE_SCHEMAS, LiveQuery, REJECTION_CODES, ref, SERVER_FRAMES,
   ServerFrame, StreamQuery, StringEnum, SummaryQuery, TimeSeriesQuery, UNAVAILABLE_CODES, UsersQuery, type EventType
 } from '../../schemas/index.ts'
+import { checkAll, checkTable } from '../table.ts'
 import { compile, validatorOf } from './validators.ts'
 
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
@@ -22,71 +23,66 @@ function * objectsOf(schema: Json): Generator<{ [key: string]: Json }> {
 const QUERIES = { EventPageQuery, IngestQuery, LiveQuery, StreamQuery, SummaryQuery, TimeSeriesQuery, UsersQuery }
 const NAMED = [...HTTP_SCHEMAS, ...LIVE_SCHEMAS]
 
-t.test('names', async (t) => {
+t.test('every schema has a name of its own, which is its title', async (t) => {
   const ids = NAMED.map(({ $id }) => $id!)
   t.equal(new Set(ids).size, ids.length, 'no two schemas have the same')
-  for (const schema of NAMED) {
-    t.match(schema.$id, /^[A-Z][A-Za-z]+$/, `${schema.$id}`)
-    t.equal(schema.title, schema.$id, `the title of ${schema.$id} is its name`)
-  }
+  checkAll(t, ids, (id) => /^[A-Z][A-Za-z]+$/.test(id), 'each is a word')
+  checkTable(t, NAMED.map(({ $id, title }) => [$id!, title, $id]), 'each is the title')
 })
 
 t.test('every reference leads to a schema that was registered before', async (t) => {
   const before = new Set<string>()
+  const wrong: string[] = []
   let references = 0
   for (const schema of NAMED) {
     for (const { $ref } of objectsOf(written(schema))) {
       if ($ref === undefined) continue
       references++
-      t.ok(typeof $ref === 'string' && $ref.endsWith('#') && before.has($ref.slice(0, -1)), `${$ref} in ${schema.$id}`)
+      if (!(typeof $ref === 'string' && $ref.endsWith('#') && before.has($ref.slice(0, -1)))) wrong.push(`${String($ref)} in ${schema.$id}`)
     }
     before.add(schema.$id!)
   }
+  t.same(wrong, [])
   t.ok(references > 20, `${references} references`)
-  for (const [name, schema] of Object.entries(QUERIES)) {
-    t.notOk([...objectsOf(written(schema))].some((part) => '$ref' in part || '$id' in part), `${name} has none`)
-  }
+  checkAll(t, Object.entries(QUERIES), ([, schema]) => ![...objectsOf(written(schema))].some((part) => '$ref' in part || '$id' in part), 'queries have none', ([name]) => name)
 })
 
 t.test('every schema can be compiled, strictly', async (t) => {
-  for (const { $id } of NAMED) t.doesNotThrow(() => validatorOf($id!), $id!)
-  for (const [name, schema] of Object.entries(QUERIES)) t.doesNotThrow(() => compile(schema), name)
+  checkAll(t, NAMED, ({ $id }) => typeof validatorOf($id!) === 'function', 'those with a name', ({ $id }) => $id!)
+  checkAll(t, Object.values(QUERIES), (schema) => typeof compile(schema) === 'function', 'those of queries')
 })
 
-t.test('nothing that generators of clients stumble over', async (t) => {
+t.test('no schema has what generators of clients stumble over', async (t) => {
+  const found: string[] = []
   for (const schema of [...NAMED, ...Object.values(QUERIES)]) {
     for (const part of objectsOf(written(schema))) {
       const name = `${schema.$id ?? 'a query'}: ${JSON.stringify(part).slice(0, 60)}`
-      if (Array.isArray(part.items) || part.prefixItems !== undefined) t.fail(`a tuple in ${name}`)
-      if (part.discriminator !== undefined || part.allOf !== undefined || part.not !== undefined) t.fail(`an unusual keyword in ${name}`)
-      if (Array.isArray(part.oneOf) && !part.oneOf.every((branch) => typeof (branch as { $ref?: string }).$ref === 'string')) t.fail(`oneOf without names in ${name}`)
-      if (Array.isArray(part.enum) && part.type !== 'string') t.fail(`an enum that is not of strings in ${name}`)
+      if (Array.isArray(part.items) || part.prefixItems !== undefined) found.push(`a tuple in ${name}`)
+      if (part.discriminator !== undefined || part.allOf !== undefined || part.not !== undefined) found.push(`an unusual keyword in ${name}`)
+      if (Array.isArray(part.oneOf) && !part.oneOf.every((branch) => typeof (branch as { $ref?: string }).$ref === 'string')) found.push(`oneOf without names in ${name}`)
+      if (Array.isArray(part.enum) && part.type !== 'string') found.push(`an enum that is not of strings in ${name}`)
     }
-    t.pass(schema.$id ?? 'a query')
   }
+  t.same(found, [])
 })
 
 t.test('what is sent to the service is closed', async (t) => {
   t.notOk(validatorOf('Event')({ ...EXAMPLES.Event, other: 1 }), 'Event')
-  for (const frame of CLIENT_FRAMES) {
-    const example = EXAMPLES[frame.$id as 'WatchFrame']
-    t.ok(validatorOf(frame.$id!)(example), frame.$id!)
-    t.notOk(validatorOf(frame.$id!)({ ...example, other: 1 }), `${frame.$id} with another field`)
-  }
-  for (const [name, schema] of Object.entries(QUERIES)) {
-    t.ok(compile(schema)({}), `${name} asks for nothing`)
-    t.notOk(compile(schema)({ other: 'x' }), `${name} with another parameter`)
-    for (const part of Object.values(schema.properties) as { default?: unknown }[]) {
-      if (part.default !== undefined) t.ok(compile(part)(part.default), `the default ${String(part.default)} of ${name}`)
-    }
-  }
+  const frames = CLIENT_FRAMES.map(({ $id }) => $id!)
+  checkAll(t, frames, (id) => validatorOf(id)(EXAMPLES[id as 'WatchFrame']), 'frames')
+  checkAll(t, frames, (id) => !validatorOf(id)({ ...EXAMPLES[id as 'WatchFrame'], other: 1 }), 'frames with another field')
+  const queries = Object.entries(QUERIES)
+  const name = ([name]: readonly [string, object]): string => name
+  checkAll(t, queries, ([, schema]) => compile(schema)({}), 'queries ask for nothing', name)
+  checkAll(t, queries, ([, schema]) => !compile(schema)({ other: 'x' }), 'queries with another parameter', name)
+  const parameters = queries.flatMap(([, { properties }]) => Object.values<{ default?: unknown }>(properties)).filter((part) => part.default !== undefined)
+  checkAll(t, parameters, (part) => compile(part)(part.default), 'defaults', (part) => JSON.stringify(part))
 })
 
 t.test('what the service answers may gain fields', async (t) => {
   const sent = new Set<string>(['Event', 'EventBatch', ...CLIENT_FRAMES.map(({ $id }) => $id!)])
-  for (const [name, example] of Object.entries(EXAMPLES)) {
-    if (!sent.has(name)) t.ok(validatorOf(name)({ ...example, other: 1 }), name)
-  }
+  const answered = Object.entries(EXAMPLES).filter(([name]) => !sent.has(name))
+  checkAll(t, answered, ([name, example]) => validatorOf(name)({ ...example, other: 1 }), 'each with another field', ([name]) => name)
 })
 
 t.test('each frame is of one kind', async (t) => {
@@ -94,22 +90,21 @@ t.test('each frame is of one kind', async (t) => {
     const types = frames.map(({ properties }) => properties.type.const)
     t.equal(new Set(types).size, types.length)
     const validate = validatorOf(union.$id!)
-    for (const { $id } of frames) {
-      const example = EXAMPLES[$id as 'WatchFrame']
-      t.ok(validate(example), `${$id} is a ${union.$id}`)
-      t.same(frames.filter((other) => validatorOf(other.$id!)(example)).map((other) => other.$id), [$id])
-      t.notOk(validate({ ...example, type: 'other' }), `${$id} of another type`)
-    }
+    const ids = frames.map(({ $id }) => $id!)
+    const exampleOf = (id: string): object => EXAMPLES[id as 'WatchFrame']
+    checkAll(t, ids, (id) => validate(exampleOf(id)), `each is a ${union.$id}`)
+    checkTable(t, ids.map((id) => [id, ids.filter((other) => validatorOf(other)(exampleOf(id))), [id]]), 'and of no other kind')
+    checkAll(t, ids, (id) => !validate({ ...exampleOf(id), type: 'other' }), 'not of another type')
     t.notOk(validate({}), 'no type')
   }
 })
 
-t.test('the codes of single events', async (t) => {
+t.test('every code of a single event is listed once', async (t) => {
   t.same(EventError.properties.code.enum, [...REJECTION_CODES, ...UNAVAILABLE_CODES])
   t.equal(new Set([...REJECTION_CODES, ...UNAVAILABLE_CODES]).size, REJECTION_CODES.length + UNAVAILABLE_CODES.length)
 })
 
-t.test('building blocks', async (t) => {
+t.test('building blocks make the schemas that they name', async (t) => {
   t.same(written(StringEnum(['a', 'b'], { description: 'x' })), { type: 'string', enum: ['a', 'b'], description: 'x' })
   t.same(written(Count('x')), { type: 'integer', minimum: 0, description: 'x' })
   t.same(written(ref(Event)), { $ref: 'Event#' })

@@ -4,22 +4,21 @@ import type { ListReading } from '../../src/settings/list.ts'
 import { readOrigins } from '../../src/settings/origin.ts'
 import { readProxies } from '../../src/settings/proxy.ts'
 import { loadSettings, type SettingsError } from '../../src/settings.ts'
+import { checkTable } from '../table.ts'
 
 /** Every one of these alone is one mistake, told in a sentence like this. */
 function refuses(t: Test, read: (text: string) => ListReading<unknown>, cases: readonly (readonly [string, RegExp])[]): void {
-  for (const [text, message] of cases) {
+  checkTable(t, cases.map(([text, message]) => {
     const { mistakes } = read(text)
-    t.equal(mistakes.length, 1, text)
-    t.match(mistakes[0], message, text)
-  }
+    return [text, mistakes.length === 1 && message.test(mistakes[0]) ? 'one mistake' : mistakes, 'one mistake']
+  }))
 }
 
 t.test('keys have characters that header, query and subprotocol can all carry', async (t) => {
   t.same(readKeys('a,  shop:B-._~9 ,x:y').items, [{ key: 'a' }, { name: 'shop', key: 'B-._~9' }, { name: 'x', key: 'y' }])
   t.same(readKeys('a'.repeat(512)).mistakes, [])
-  for (const character of ' +/=:"\'()<>@;\\[]?{}&%#!$^`|*é\u0000') {
-    refuses(t, readKeys, [[`good,name:hush${character}hush`, /^key 2 must have 1 to 512 characters out of letters, digits and -\._~/]])
-  }
+  refuses(t, readKeys, [...' +/=:"\'()<>@;\\[]?{}&%#!$^`|*é\u0000'].map((character) =>
+    [`good,name:hush${character}hush`, /^key 2 must have 1 to 512 characters out of letters, digits and -\._~/]))
   refuses(t, readKeys, [
     ['a'.repeat(513), /^key 1 must/],
     ['name:', /^key 1 must/],
@@ -62,7 +61,7 @@ t.test('origins are what browsers send, or refused with a sentence [CORS-2]', as
     ['chrome-extension://abcdefghijklmnop', 'chrome-extension://abcdefghijklmnop'],
     ['*', '*']
   ]
-  for (const [text, origin] of normalized) t.same(readOrigins(text), { items: [origin], mistakes: [] }, text)
+  checkTable(t, normalized.map(([text, origin]) => [text, readOrigins(text), { items: [origin], mistakes: [] }]))
   t.same(readOrigins(' https://a.example , , * ').items, ['https://a.example', '*'])
   t.same(readOrigins('').mistakes, [], 'none is fine')
   refuses(t, readOrigins, [
