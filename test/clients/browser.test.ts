@@ -43,7 +43,7 @@ async function answered(app: FastifyInstance, answers: Answers, count: number): 
   }
 }
 
-const browser = noChromium === false ? await openChromium(t) : undefined
+const browser = noChromium === false ? await openChromium(t, 'browser') : undefined
 const options = { skip: noChromium, timeout: 140_000 }
 
 t.test('the page of clients/javascript.md sends what its visitors do', options, async (t) => {
