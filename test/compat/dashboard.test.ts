@@ -75,9 +75,10 @@ const awaitTotal = (page: Page, total: number, window = '1h') =>
 const awaitUsers = (page: Page, users: number, window = '1h') =>
   page.locator(`.card[data-window="${window}"] .unit .number`).filter({ hasText: new RegExp(`^${users}$`) }).waitFor()
 
-/** Opens the page; what is wrong with it fails the test. */
+/** Opens the page until the test is over; what is wrong with it fails the test. */
 async function openPage(t: Test, browser: Browser, url: string, options: BrowserContextOptions = {}): Promise<Page> {
   const page = await browser.newPage({ locale: 'en-GB', timezoneId: 'Asia/Kolkata', reducedMotion: 'reduce', ...options })
+  t.teardown(() => page.context().close())
   page.setDefaultTimeout(60_000)
   page.on('pageerror', (error) => t.fail(error.message))
   page.on('console', (message) => { if (/Content.Security|Trusted/i.test(message.text())) t.fail(message.text()) })
