@@ -11,10 +11,14 @@ const CHUNKED = { ...JSON_TYPE, 'transfer-encoding': 'chunked' }
 const POST = 'POST /events'
 
 function check(t: Test, answer: RawAnswer | undefined, status: number, code?: ProblemCode): void {
-  t.equal(answer?.status, status)
-  if (code === undefined) return
-  t.match(answer?.headers['content-type'], 'application/problem+json')
-  t.match(JSON.parse(answer!.body), { status, code, request_id: answer!.headers['x-request-id'] })
+  if (code === undefined) {
+    t.equal(answer?.status, status)
+    return
+  }
+  const { headers, body } = answer!
+  t.match({ answered: answer!.status, mediaType: headers['content-type'], ...JSON.parse(body) }, {
+    answered: status, mediaType: 'application/problem+json', status, code, request_id: headers['x-request-id']
+  })
 }
 
 t.test('a body in single bytes', async (t) => {
@@ -41,7 +45,7 @@ t.test('large bodies that arrive together keep to themselves', async (t) => {
     }))
     for (const [i, events] of sent.entries()) {
       const page = (await app.inject(`/events?user_id=user-${round}-${i}&limit=1000`)).json()
-      t.strictSame(page.events, events)
+      t.equal(JSON.stringify(page.events), JSON.stringify(events))
     }
   }
 })
@@ -71,16 +75,12 @@ t.test('pipelined requests are answered in order', async (t) => {
     if (i % 10 === 9) parts.push(request('GET /analytics/summary', { 'x-request-id': `sum-${i}` }))
   }
   await client.send(parts.join(''))
-  for (let i = 0; i < 100; i++) {
-    const answer = await client.answer()
-    check(t, answer, 200)
-    t.equal(answer!.headers['x-request-id'], `post-${i}`)
-    if (i % 10 === 9) {
-      const summary = await client.answer()
-      t.equal(summary!.headers['x-request-id'], `sum-${i}`)
-      t.equal(summary!.status, 200)
-    }
+  const answers: [id: unknown, status: number][] = []
+  while (answers.length < parts.length) {
+    const { headers, status } = (await client.answer())!
+    answers.push([headers['x-request-id'], status])
   }
+  t.same(answers, Array.from({ length: 100 }, (_, i) => [[`post-${i}`, 200], ...i % 10 === 9 ? [[`sum-${i}`, 200]] : []]).flat())
   t.equal(app.store.health().ids, 100)
 })
 
