@@ -49,7 +49,7 @@ export const SettingsSchema = Type.Object({
   MAX_BODY_BYTES: Bytes(10 * MIB, 1024, 1024 * MIB, 'Largest body of one request, as sent and decompressed.'),
   MAX_EVENTS: Type.Integer({ default: 10_000, minimum: 1, maximum: 1_000_000, description: 'Most events of one request.' }),
   FAST_PATH: StringEnum(['on', 'off'] as const, { default: 'on', description: 'Whether events may be read on the fast path. `off` changes no verdict and no byte, and takes several times as long.' }),
-  DEDUP_CAPACITY: Type.Integer({ default: 20_000_000, minimum: 1, maximum: 67_000_000, description: 'Most event ids to remember; the oldest are forgotten first.' }),
+  DEDUP_CAPACITY: Type.Integer({ default: 20_000_000, minimum: 1, maximum: 2_000_000_000, description: 'Most event ids to remember; the oldest are forgotten first.' }),
   USER_CAPACITY: Type.Integer({ default: 5_000_000, minimum: 1, maximum: 60_000_000, description: 'Most users to know; beyond, events of further users are unavailable.' }),
   EVENT_LOG_BYTES: Bytes(256 * MIB, MIB, 64 * 1024 * MIB, 'How much of the newest events is kept for reading and resuming.'),
   MAX_SUBSCRIBERS: Type.Integer({ default: 10_000, minimum: 0, maximum: 1_000_000, description: 'Most live connections at a time.' }),

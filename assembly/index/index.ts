@@ -4,10 +4,10 @@
  * owns them compares them. Compiled to WebAssembly, where the eight slots of a bucket are compared in two steps.
  */
 import { numberIn, put, search, searchNext, take } from './bucket'
-import { HASHES, IDS, NUMBERS, SECRET } from './memory'
+import { HASHES, NUMBERS } from './memory'
 import { count, hasRoom, homeOf, split } from './pages'
 
-export { MOST_KEYS, SECRET, IDS, HASHES, NUMBERS } from './memory'
+export { MOST_KEYS, HASHES, NUMBERS } from './memory'
 export { begin, pageCount, size } from './pages'
 
 /** The slot where the search under way stands. */
@@ -45,23 +45,6 @@ export function remove(hash: u32, number: u32): void {
 }
 
 /**
- * Hashes the first `ids` ids that were handed over. Multilinear hashing, strongly universal: without knowing the secret
- * nobody can make ids collide. (Lemire and Kaser, "Strongly universal string hashing is fast", 2014)
- */
-export function hashIds(ids: u32): void {
-  const secret0 = load<u64>(SECRET)
-  const secret1 = load<u64>(SECRET, 8)
-  const secret2 = load<u64>(SECRET, 16)
-  const secret3 = load<u64>(SECRET, 24)
-  const secret4 = load<u64>(SECRET, 32)
-  for (let i: usize = 0; i < ids; i++) {
-    const id = IDS + 16 * i
-    const sum = secret0 + secret1 * load<u32>(id) + secret2 * load<u32>(id, 4) + secret3 * load<u32>(id, 8) + secret4 * load<u32>(id, 12)
-    store<u32>(HASHES + 4 * i, <u32>(sum >> 32))
-  }
-}
-
-/**
  * Reads the buckets where the first `hashes` hashes belong, for nothing but to have them in the cache. None of the reads waits
  * for another, as searches would, so the memory answers many at a time.
  */
@@ -72,17 +55,4 @@ export function prefetch(hashes: u32): void {
 /** Writes the first number under each of the first `hashes` hashes, or -1. */
 export function firstOfEach(hashes: u32): void {
   for (let i: usize = 0; i < hashes; i++) store<i32>(NUMBERS + 4 * i, first(load<u32>(HASHES + 4 * i)))
-}
-
-/**
- * Adds consecutive numbers, the first of them `number`, under the hashes `from .. to - 1`, until one comes under which there is
- * a number already. Returns where that is, or `to`.
- */
-export function claim(from: u32, to: u32, number: u32): u32 {
-  for (let i = from; i < to; i++) {
-    const hash = load<u32>(HASHES + 4 * <usize>i)
-    if (search(homeOf(hash), hash) !== 0) return i
-    insert(hash, number + i - from)
-  }
-  return to
 }

@@ -5,12 +5,8 @@
 
 /** Most keys that are handed over at a time. */
 export const MOST_KEYS: u32 = 256
-/** Five random 64-bit numbers, by which ids are hashed. */
-export const SECRET: usize = 1024
-/** Ids, four words each. */
-export const IDS: usize = 4096
 /** Hashes, and the numbers that are found under them. */
-export const HASHES: usize = IDS + 16 * MOST_KEYS
+export const HASHES: usize = 1024
 export const NUMBERS: usize = HASHES + 4 * MOST_KEYS
 
 /** Where the entries of a page wait that splits. */

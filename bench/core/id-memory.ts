@@ -32,7 +32,7 @@ function addIds(state: string): Row {
   for (let i = 1; i <= batches; i++) {
     clock.advance(8 * DAY / batches)
     index.setTime({ wall: clock.wall(), elapsed: clock.monotonic() })
-    index.expire(2 * BATCH)
+    index.expire()
     randomFillSync(batch)
     for (let at = 0; at < batch.length; at += 4) if (!index.has(batch, at)) index.add(batch, at)
     if (i % look === 0 && index.size * 2 >= ids) most = Math.max(most, index.byteLength / index.size)

@@ -150,6 +150,7 @@ class Service {
 
   async #send(events: Event[]): Promise<void> {
     if (events.length === 0) return
+    await this.oracle.settle(events, (event) => this.#ingest(Buffer.from(JSON.stringify(event)), 'json', { validateOnly: true }))
     const checked = await this.#ingest(Buffer.from(JSON.stringify(events)), 'json', { validateOnly: true })
     const receipt = await this.#ingest(Buffer.from(JSON.stringify(events)), 'json')
     same({ ...checked, cursor: '' }, { ...receipt, cursor: '' })

@@ -2,7 +2,8 @@
  * The contract in its most naive form: every event in an array, every answer a filter over it. Slow, and easy to believe.
  */
 import {
-  EVENT_TYPES, TIME_WINDOWS, WINDOW_MINUTES, type Event, type EventType, type Interval, type Summary, type TimeSeries, type TimeWindow, type UserCounts
+  EVENT_TYPES, TIME_WINDOWS, WINDOW_MINUTES, type Event, type EventType, type Interval, type Receipt, type Summary, type TimeSeries, type TimeWindow,
+  type UserCounts
 } from '../../schemas/index.ts'
 import { ClockOracle, type RowTime } from './clock-oracle.ts'
 import { DAY, HOUR, MINUTE, type TestClock } from './test-clock.ts'
@@ -22,9 +23,16 @@ interface Known {
   id: string
   wall: number
   elapsed: number
+  /** Passes for one that is not known, as far as can be told. */
+  hidden?: boolean
 }
 
 const HORIZON = 8 * DAY / MINUTE
+
+/** Ids are forgotten by generations; below this capacity each is one of its own. */
+const SINGLE_CAPACITY = 128
+/** For how long after its horizon an id may still be known, in minutes. [DEDUP-4] */
+const DOUBT = 2 * HOUR / MINUTE
 
 /** Milliseconds of the unit in which an engine forgets ids. */
 const ENGINE_UNIT = 2 * HOUR
@@ -84,11 +92,27 @@ export class Oracle {
     this.#known = this.log.map(({ event, arrival }) => ({ id: event.event_id, wall: minute(arrival.wall), elapsed: minute(arrival.elapsed) }))
   }
 
+  /**
+   * Finds out, before these events are sent, which ids are still known of those that may be known or not.
+   * @param check what an event's receipt would be
+   */
+  async settle(events: readonly Event[], check: (event: Event) => Promise<Receipt>): Promise<void> {
+    if (this.#time === undefined) return
+    this.#forget()
+    for (const event of events) {
+      const doubtful = this.#known.find((known) => known.id === event.event_id && this.#isPast(known, HORIZON))
+      if (doubtful === undefined) continue
+      const { duplicates, accepted } = await check(event)
+      doubtful.hidden = duplicates === 0
+      if (accepted > 0) this.#known = this.#known.filter((known) => known !== doubtful)
+    }
+  }
+
   send(event: Event): OracleVerdict {
     this.#forget()
     const id = event.event_id.toLowerCase()
     const time = Date.parse(event.timestamp)
-    const isKnown = this.#known.some((known) => known.id === id)
+    const isKnown = this.#known.some((known) => known.id === id && known.hidden !== true)
     if (this.#time !== undefined) {
       const verdicts = new Set(this.#time.times().map((now) => time > now + 5 * MINUTE ? 'rejected' : isKnown ? 'duplicate' : isCounted(time, now)))
       if (verdicts.size > 1) return 'clock_unsettled'
@@ -163,12 +187,15 @@ export class Oracle {
       this.#known = this.#known.filter((known) => unit(this.now()) - unit(known.wall * MINUTE) <= 8 * DAY / ENGINE_UNIT)
       return
     }
-    const wall = minute(this.now())
     if (!this.#time.mayForget()) return
-    const elapsed = minute(this.#time.elapsed())
-    const over = (known: Known): boolean => wall > known.wall + HORIZON && elapsed > known.elapsed + HORIZON
-    this.#known = this.#known.filter((known) => !over(known))
-    if (this.#lost !== undefined && wall >= this.#lost.wall + HORIZON && elapsed >= this.#lost.elapsed + HORIZON) this.#lost = undefined
+    const doubt = this.#dedupCapacity < SINGLE_CAPACITY ? 0 : DOUBT
+    this.#known = this.#known.filter((known) => !this.#isPast(known, HORIZON + doubt))
+    if (this.#lost !== undefined && this.#isPast(this.#lost, HORIZON - 1)) this.#lost = undefined
+  }
+
+  /** Whether more than so many minutes have passed by both clocks. */
+  #isPast({ wall, elapsed }: Known, minutes: number): boolean {
+    return minute(this.now()) > wall + minutes && minute(this.#time!.elapsed()) > elapsed + minutes
   }
 
   /** Users that some window still counts. */

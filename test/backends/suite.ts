@@ -178,17 +178,14 @@ export function backendSuite(t: Test, name: string, make: MakeBackend, traits: P
     await rig.send(event)
     rig.clock.advance(8 * DAY)
     t.match(await rig.send(late), { duplicates: 1 }, 'eight days later')
-    if (time === 'engine') {
-      rig.clock.advance(2 * HOUR)
-      t.match(await rig.send(late), { accepted: 1, late: 1 }, 'eight days and two hours later')
-      return
+    if (time === 'process') {
+      rig.clock.jump(400 * DAY)
+      t.match(await rig.send(late), { duplicates: 1 }, 'the wall clock alone does not count')
+      rig.clock.jump(-400 * DAY)
+      t.match(await rig.send(late), { duplicates: 1 }, 'nor does a jump back')
     }
-    rig.clock.jump(400 * DAY)
-    t.match(await rig.send(late), { duplicates: 1 }, 'the wall clock alone does not count')
-    rig.clock.jump(-400 * DAY)
-    t.match(await rig.send(late), { duplicates: 1 }, 'nor does a jump back')
-    rig.clock.advance(MINUTE)
-    t.match(await rig.send(late), { accepted: 1, late: 1 }, 'eight days and a minute by both')
+    rig.clock.advance(2 * HOUR)
+    t.match(await rig.send(late), { accepted: 1, late: 1 }, 'eight days and two hours later [DEDUP-4]')
   })
 
   t.test(`${name}: a late event is kept and streamed but counted nowhere [TIME-2]`, async (t) => {
@@ -344,6 +341,7 @@ async function follow(steps: Step[], clock: TestClock, backend: Backend, oracle:
         event_type: EVENT_TYPES[type],
         timestamp: new Date(Math.max(0, oracle.now() - ago)).toISOString()
       }))
+      await oracle.settle(events, (event) => ingest(Buffer.from(JSON.stringify(event)), 'json', { validateOnly: true }))
       same(verdictsOf(await ingest(Buffer.from(JSON.stringify(events)), 'json')), countUp(events.map((event) => oracle.send(event))))
     }
     for (const window of TIME_WINDOWS) {

@@ -9,7 +9,7 @@ import { describeClock } from './clock/clock-health.ts'
 import type { ClockReading } from './clock/clock-reading.ts'
 import { CoreClock } from './clock/core-clock.ts'
 import { instant, series, summarize, windowBounds } from './counts/summaries.ts'
-import { HORIZON_MINUTES } from './dedup/arrivals.ts'
+import { HORIZON_MINUTES } from './dedup/generations.ts'
 import { Intake, type Capacities, type Reservation } from './intake.ts'
 import type { EventLog } from './log/event-log.ts'
 import { userCounts } from './users/user-counts.ts'
@@ -17,7 +17,7 @@ import { UserRanking } from './users/user-ranking.ts'
 
 const HOUR = 3_600_000
 
-/** Ids and hour entries that one call may clear away beside its work, at the least: well under a millisecond. */
+/** Hour entries that one call may clear away beside its work, at the least: well under a millisecond. */
 const UPKEEP = 2048
 
 /** One history, and its clock. How a batch is taken is explained in `Intake`. */
@@ -82,8 +82,8 @@ export class MemoryCore {
     this.#intake.commit(batch, reservation)
   }
 
-  abort(reservations: readonly Reservation[]): void {
-    this.#intake.abort(reservations)
+  abort(reserved: readonly { batch: Batch, reservation: Reservation }[]): void {
+    this.#intake.abort(reserved)
   }
 
   refuse(batch: Batch, verdict: Verdict): void {
@@ -172,7 +172,7 @@ export class MemoryCore {
     this.#intake.setTime(now, this.#clock.disputed, budget)
     if (this.#isRestoring) return now
     this.#intake.dedup.setTime({ wall: now, elapsed: this.#clock.elapsed })
-    if (this.#clock.mayForget) this.#intake.dedup.expire(budget)
+    if (this.#clock.mayForget) this.#intake.dedup.expire()
     return now
   }
 

@@ -5,9 +5,10 @@
 import { Verdict, type Batch } from '../batch.ts'
 import type { ClockReading } from './clock/clock-reading.ts'
 import { MinuteWindows } from './counts/minute-windows.ts'
-import { DedupIndex, STRIDE } from './dedup/dedup-index.ts'
+import { DedupIndex } from './dedup/dedup-index.ts'
 import { dryRun } from './dedup/dry-run.ts'
-import { SequenceSet } from './dedup/sequence-set.ts'
+import { IdSet } from './dedup/id-set.ts'
+import { STRIDE } from './dedup/id-shard.ts'
 import { EventLog } from './log/event-log.ts'
 import { HIDDEN } from './log/segment.ts'
 import { ClockDispute } from './clock/clock-dispute.ts'
@@ -32,8 +33,6 @@ export interface Reservation {
   count: number
   /** Whether a verdict hangs on an id that is reserved and not committed yet. */
   waits: boolean
-  /** Sequence number after the last id. */
-  end: number
   /** Users of the batch that have no counted event yet. */
   users: number[]
 }
@@ -47,12 +46,12 @@ export class Intake {
   readonly log: EventLog
   /** Of the batch at hand. */
   readonly #batchUsers: BatchUsers
-  /** Ids from this sequence number on are reserved and not committed yet. */
-  #committed = 0
+  /** Ids that are reserved and not committed yet; undefined until the first is. */
+  #pending: IdSet | undefined
   #now: number
   #dispute: ClockDispute | undefined
-  /** Restored ids none of whose events counts in a window. */
-  #restoredLate = new SequenceSet()
+  /** Restored ids none of whose events counts in a window; undefined until the first is. */
+  #restoredLate: IdSet | undefined
 
   constructor({ dedupCapacity, userCapacity, logBytes }: Capacities, now: number) {
     this.#now = now
@@ -103,53 +102,57 @@ export class Intake {
   reserve(batch: Batch): Reservation {
     const bytes = this.#begin(batch)
     const { users } = this.#batchUsers.columns
-    const reservation: Reservation = { count: 0, waits: false, end: 0, users: [] }
+    const reservation: Reservation = { count: 0, waits: false, users: [] }
+    const pending = this.#pending ??= new IdSet()
     for (let from = 0; from < batch.count; from += STRIDE) {
       const to = Math.min(from + STRIDE, batch.count)
       const isPlain = this.#isPlain(to - from)
       if (isPlain) this.dedup.claim(batch, from, to)
       this.#batchUsers.prefetch(batch, bytes, from, to)
+      pending.take(batch.ids, from, to)
       for (let i = from; i < to; i++) {
         if (isPlain ? batch.verdicts[i] === Verdict.Accepted : this.#claim(batch, bytes, i)) {
           reservation.count++
+          pending.add(i)
           if (!this.windows.holds(batch.times[i])) continue
           if (users[i] < 0) users[i] = this.#batchUsers.enter(batch, bytes, i, Infinity)
           if (this.users.lastSeen(users[i]) < 0) reservation.users.push(users[i])
-        } else if (batch.verdicts[i] === Verdict.Duplicate && this.isPending(batch, i)) {
+        } else if (batch.verdicts[i] === Verdict.Duplicate && pending.has(i)) {
           reservation.waits = true
         }
       }
     }
-    reservation.end = this.dedup.next
     return reservation
   }
 
   /** The second half: counts what was reserved, and writes the verdicts. */
   commit(batch: Batch, reservation: Reservation): void {
+    this.#settle(batch)
     this.#count(batch)
     this.#batchUsers.forgetUncounted(reservation.users)
-    this.#committed = reservation.end
     this.log.append(batch, this.#batchUsers.columns.hashes, this.#now)
   }
 
-  /** Takes back every reservation that was not committed; these are all of them. O(ids reserved). */
-  abort(reservations: readonly Reservation[]): void {
-    this.dedup.retract(this.#committed)
-    this.#committed = this.dedup.next
-    for (const reservation of reservations) this.#batchUsers.forgetUncounted(reservation.users)
+  /** Takes back every reservation that was not committed; these are all of them, with their batches. O(ids reserved). */
+  abort(reserved: readonly { batch: Batch, reservation: Reservation }[]): void {
+    for (const { batch, reservation } of reserved) {
+      this.#settle(batch)
+      this.dedup.retract(batch)
+      this.#batchUsers.forgetUncounted(reservation.users)
+    }
   }
 
   /** Writes the verdicts of a batch that cannot be taken: what has been counted already is a duplicate all the same. */
   refuse(batch: Batch, verdict: Verdict): void {
     for (let i = 0; i < batch.count; i++) {
-      const known = this.#sequenceOf(batch, i)
-      batch.verdicts[i] = known >= 0 && known < this.#committed ? Verdict.Duplicate : verdict
+      batch.verdicts[i] = this.dedup.has(batch.ids, i * 4) && !this.isPending(batch, i) ? Verdict.Duplicate : verdict
     }
   }
 
   /** Whether the id of event `i` is reserved but not committed. */
   isPending(batch: Batch, i: number): boolean {
-    return this.#sequenceOf(batch, i) >= this.#committed
+    this.#pending?.take(batch.ids, i, i + 1)
+    return this.#pending?.has(i) === true
   }
 
   /**
@@ -161,23 +164,8 @@ export class Intake {
    */
   restore(batch: Batch, arrival: ClockReading, logged: boolean): void {
     this.dedup.setTime(arrival)
-    let next = this.dedup.next
-    for (let from = 0; from < batch.count; from += STRIDE) this.dedup.claim(batch, from, Math.min(from + STRIDE, batch.count))
-    for (let i = 0; i < batch.count; i++) {
-      let sequence = next
-      if (batch.verdicts[i] === Verdict.Accepted) {
-        next++
-      } else {
-        sequence = this.dedup.oldestSequenceOf(batch.ids, i * 4)
-        this.dedup.add(batch.ids, i * 4) // it is remembered from its last arrival on [DEDUP-2]
-        if (!this.#restoredLate.has(sequence)) continue
-        batch.verdicts[i] = Verdict.Accepted
-      }
-      if (this.windows.holds(batch.times[i])) this.#restoredLate.delete(sequence)
-      else this.#restoredLate.add(sequence)
-    }
+    for (let from = 0; from < batch.count; from += STRIDE) this.#restoreStride(batch, from, Math.min(from + STRIDE, batch.count))
     this.#count(batch)
-    this.#committed = this.dedup.next
     if (!logged) return
     for (let i = 0; i < batch.count; i++) {
       if (batch.verdicts[i] !== Verdict.Duplicate) continue
@@ -189,7 +177,7 @@ export class Intake {
 
   /** Everything has been restored. */
   restored(): void {
-    this.#restoredLate = new SequenceSet()
+    this.#restoredLate = undefined
   }
 
   /** Writes the verdicts that `append` would, and keeps nothing of the batch. [ING-4] */
@@ -234,6 +222,39 @@ export class Intake {
     return true
   }
 
+  /** Nothing is pending any longer of what was reserved with a batch. */
+  #settle({ ids, verdicts, count }: Batch): void {
+    const pending = this.#pending!
+    for (let from = 0; from < count; from += STRIDE) {
+      const to = Math.min(from + STRIDE, count)
+      pending.take(ids, from, to)
+      for (let i = from; i < to; i++) if (verdicts[i] === Verdict.Accepted) pending.delete(i)
+    }
+  }
+
+  /** Claims the ids of the events `from .. to - 1`; Accepted is what then is to be counted. */
+  #restoreStride(batch: Batch, from: number, to: number): void {
+    const { ids, verdicts, times } = batch
+    this.dedup.claim(batch, from, to)
+    let late: IdSet | undefined
+    for (let i = from; i < to; i++) {
+      const isLate = !this.windows.holds(times[i])
+      // Most are new and count, and are not asked about; but one that was late and then forgotten may come again.
+      if (verdicts[i] === Verdict.Accepted && !isLate && !this.dedup.hasForgotten) continue
+      if (late === undefined) {
+        late = this.#restoredLate ??= new IdSet()
+        late.take(ids, from, to)
+      }
+      if (verdicts[i] === Verdict.Duplicate) {
+        this.dedup.refresh(ids, i * 4) // it is remembered from its last arrival on [DEDUP-2]
+        if (!late.has(i)) continue
+        verdicts[i] = Verdict.Accepted
+      }
+      if (isLate) late.add(i)
+      else late.delete(i)
+    }
+  }
+
   /** Counts the events of a batch that were claimed before, whether their users are within capacity or not. */
   #count(batch: Batch): void {
     const bytes = this.#begin(batch)
@@ -259,9 +280,5 @@ export class Intake {
       this.windows.count(time, types[i], this.users.lastSeen(user))
       this.activity.count(user, time)
     }
-  }
-
-  #sequenceOf(batch: Batch, i: number): number {
-    return this.dedup.sequenceOf(batch.ids, i * 4)
   }
 }

@@ -137,7 +137,7 @@ export class CommitQueue {
     this.#group = []
     this.#waiting = []
     this.#bytes = 0
-    core.abort(entries.map(({ reservation }) => reservation))
+    core.abort(entries)
     for (const { batch, resolve } of entries) {
       core.refuse(batch, verdictOf(code))
       resolve(cursor())

@@ -3,7 +3,7 @@
  * request after the other, and where deleting fails it is tried again later.
  */
 import type { ClockReading } from '../core/clock/clock-reading.ts'
-import { HORIZON_MINUTES } from '../core/dedup/arrivals.ts'
+import { HORIZON_MINUTES } from '../core/dedup/generations.ts'
 import type { WriterAnswer, WriterRequest } from './messages.ts'
 import type { Oldest } from './row-table.ts'
 import type { Row } from './rows.ts'

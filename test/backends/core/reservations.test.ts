@@ -2,7 +2,6 @@ import t from 'tap'
 import fc from 'fast-check'
 import { Batch, Verdict } from '../../../src/backends/batch.ts'
 import { MemoryCore } from '../../../src/backends/core/core.ts'
-import { DedupIndex } from '../../../src/backends/core/dedup/dedup-index.ts'
 import type { Reservation } from '../../../src/backends/core/intake.ts'
 import { TestClock } from '../test-clock.ts'
 
@@ -60,7 +59,7 @@ t.test('reservations that are committed in turn, or aborted together, leave what
         plain.append(same)
         if (next.batch.verdicts.join() !== same.verdicts.join()) throw new Error(`${next.batch.verdicts} instead of ${same.verdicts}`)
       } else {
-        core.abort(pending.map(({ reservation }) => reservation))
+        core.abort(pending)
         pending = []
         const { ids, users } = core.health()
         if (ids !== plain.health().ids || users !== plain.health().users) throw new Error('something of an aborted reservation is left')
@@ -91,29 +90,21 @@ t.test('what repeats a pending id waits; what repeats a counted one does not', a
   t.match(core.reserve(batchOf([2], clock)), { count: 0, waits: false })
 })
 
-t.test('the newest ids can be taken back, over chunks and at capacity', async (t) => {
-  const idOf = (n: number): Uint32Array => Uint32Array.of(1, 2, n >>> 16, n)
-  const knows = (index: DedupIndex, n: number): boolean => index.has(idOf(n), 0)
-  const add = (index: DedupIndex, n: number): void => {
-    if (!knows(index, n)) index.add(idOf(n), 0)
+t.test('a reservation that was pushed out is committed or aborted like any other, and leaves nothing', async (t) => {
+  const clock = new TestClock()
+  const core = new MemoryCore(clock, { dedupCapacity: 3, userCapacity: 4, logBytes: 1 << 20 })
+  const reserve = (...ids: number[]): { batch: Batch, reservation: Reservation } => {
+    const batch = batchOf(ids, clock)
+    return { batch, reservation: core.reserve(batch) }
   }
-  const index = new DedupIndex(200_000)
-  for (let n = 0; n < 70_000; n++) add(index, n)
-  const boundary = index.next
-  for (let n = 70_000; n < 140_000; n++) add(index, n)
-  index.retract(boundary)
-  t.equal(index.size, 70_000)
-  for (const n of [0, 69_999]) t.ok(knows(index, n))
-  for (const n of [70_000, 139_999]) t.notOk(knows(index, n))
-  for (let n = 70_000; n < 140_000; n++) add(index, n)
-  t.equal(index.size, 140_000)
-
-  const small = new DedupIndex(3)
-  add(small, 1)
-  const start = small.next
-  for (const n of [2, 3, 4, 5, 6]) add(small, n)
-  small.retract(start)
-  t.equal(small.size, 0, 'what was pushed out does not come back')
-  for (const n of [7, 8, 9, 10]) add(small, n)
-  t.equal(small.size, 3)
+  const first = reserve(1)
+  const second = reserve(2, 3, 4, 5)
+  t.equal(core.health().ids, 3)
+  const again = reserve(1)
+  t.match(again.reservation, { count: 1 }, 'forgotten, so it is new')
+  core.commit(first.batch, first.reservation)
+  core.abort([second, again])
+  t.equal(core.health().ids, 0)
+  t.match(reserve(5).reservation, { count: 1, waits: false })
+  t.equal(core.summary('1h', NO_CURSOR).total_events, 1)
 })

@@ -1,213 +1,166 @@
 /**
- * Remembers event ids for at least eight days, 16 bytes each in order of arrival plus about 14 of a hash index, so that
- * an id counts once [DEDUP-1, DEDUP-2]. The oldest are forgotten first, when their time is over or when there is no
- * more room [DEDUP-4]; both happen a few at a time.
+ * Remembers event ids for at least eight days, so that an id counts once [DEDUP-1, DEDUP-2]: a keyed hash of each, of which
+ * eight bytes are stored beside the stamp of the generation that it came in. The oldest generation is forgotten first, when its time is over
+ * or when there is no more room [DEDUP-4]; that is a change of which stamps live, and their room is free at once.
  */
 import { Verdict, type Batch } from '../../batch.ts'
 import type { ClockReading } from '../clock/clock-reading.ts'
-import { Arrivals } from './arrivals.ts'
-import { HashIndex } from './hash-index.ts'
+import { Generations } from './generations.ts'
+import { IdTable, shardsFor } from './id-table.ts'
+import { STRIDE } from './id-shard.ts'
 
 /** Most ids that an index can remember. */
-export const MAX_DEDUP_CAPACITY = 67_000_000
+export const MAX_DEDUP_CAPACITY = 2_000_000_000
 
-/** Places in the ring of ids: over a chunk more than can be in use, so that head and tail never share one. */
-const RING = 2 ** 26
-const CHUNK_BITS = 15
-const CHUNK_IDS = 1 << CHUNK_BITS
+/** Of all there may be, a generation has one in so many at the most. */
+const GENERATIONS = 64
 
-/** Most ids that are claimed or freed together, so that their slots can be prefetched. */
-export const STRIDE = 256
+/**
+ * How soon a walk through all lines has been made: by when so many generations have come by number, or a day has passed. So
+ * fewer than 40 stamps rest at a time, and there are over 90 to spare.
+ */
+const WALK_GENERATIONS = 16
+const WALK_MINUTES = 24 * 60
+/** Fewest lines that are walked at a time, and most: a millisecond. */
+const FEWEST_LINES = 64
+const MOST_LINES = 16_384
 
-/** All ids that are remembered. Every id has a sequence number, counted from 0 in order of arrival. */
+/** All ids that are remembered. */
 export class DedupIndex {
   readonly capacity: number
-  readonly #index = new HashIndex()
-  readonly #chunks: (Uint32Array | undefined)[] = new Array(RING / CHUNK_IDS)
-  #spare: Uint32Array | undefined
-  /** Of all ids from `#live` on. */
-  readonly #arrivals = new Arrivals()
-  /** Next sequence number. */
-  #head = 0
-  /** First id that still counts as known. */
-  #live = 0
-  /** First id that still takes room; those before `#live` are removed piecewise. */
-  #tail = 0
+  readonly #table: IdTable
+  readonly #generations: Generations
+  /** Lines that are to be walked. */
+  #owed = 0
+  /** The minute up to which they have been reckoned. */
+  #minute = 0
 
   constructor(capacity: number) {
     if (!(capacity >= 1 && capacity <= MAX_DEDUP_CAPACITY)) throw new RangeError(`capacity must be 1 to ${MAX_DEDUP_CAPACITY}`)
     this.capacity = capacity
+    this.#table = new IdTable(shardsFor(capacity))
+    this.#generations = new Generations(Math.max(1, Math.floor(capacity / GENERATIONS)))
   }
 
   /** Ids that count as known. */
   get size(): number {
-    return this.#head - this.#live
+    return this.#generations.size
   }
 
-  /** Bytes of ids and index. */
+  /** Bytes taken from the system. */
   get byteLength(): number {
-    let chunks = this.#spare === undefined ? 0 : 1
-    for (const chunk of this.#chunks) if (chunk !== undefined) chunks++
-    return chunks * CHUNK_IDS * 16 + this.#index.byteLength
+    return this.#table.byteLength
   }
 
   /** For how many minutes every id has been remembered at the least: HORIZON_MINUTES unless room ran out. */
   get horizonMinutes(): number {
-    return this.#arrivals.horizonMinutes
+    return this.#generations.horizonMinutes
+  }
+
+  /** Whether any id was ever forgotten. */
+  get hasForgotten(): boolean {
+    return this.#generations.hasForgotten
   }
 
   /** Sets the time at which ids arrive from now on. Never goes back. */
   setTime(now: ClockReading): void {
-    this.#arrivals.setTime(now)
+    this.#generations.setTime(now)
   }
 
-  /** Forgets what is due, and frees at most `budget` ids' room. */
-  expire(budget: number): void {
-    this.#live = this.#arrivals.expire(this.#head) ?? this.#live
-    for (let left = Math.min(budget, this.#live - this.#tail); left > 0; left -= STRIDE) this.#free(Math.min(STRIDE, left))
-  }
-
-  /** Sequence number of the next id. */
-  get next(): number {
-    return this.#head
+  /** Forgets what is due, and goes on with the walk. */
+  expire(): void {
+    if (this.#generations.expire()) this.#live()
+    const { minute } = this.#generations
+    this.#owe(this.#table.lines * (minute - this.#minute) / WALK_MINUTES)
+    this.#minute = minute
   }
 
   /** Adds the ids of the events `from .. to - 1` that are not known, a STRIDE at the most; says in the verdicts, Accepted or Duplicate, which were. */
   claim({ ids, verdicts }: Batch, from: number, to: number): void {
-    this.#index.prefetch(ids, from, to)
-    let i = from
-    while (i < to) {
-      const room = this.capacity - this.#head + this.#tail
-      const place = this.#head % RING
-      const most = Math.min(to, i + room, i + CHUNK_IDS - place % CHUNK_IDS)
-      const end = this.#index.claim(i, most, place)
-      this.#write(ids, i, end)
-      verdicts.fill(Verdict.Accepted, i, end)
-      i = end
-      if (i === most && room > 0) continue
-      // Either there is an id with this one's hash, or none can come without another's being forgotten.
-      const hash = this.#index.hashAt(i)
-      if (this.#find(hash, ids, i * 4) >= 0) {
-        verdicts[i++] = Verdict.Duplicate
-      } else if (room > 0) {
-        this.#add(hash, ids, i * 4)
-        verdicts[i++] = Verdict.Accepted
-      } else {
-        this.#evict()
-        this.#index.prefetch(ids, i, to)
-      }
-    }
+    this.#table.take(ids, from, to)
+    this.#claim()
+    this.#table.writeVerdicts(verdicts)
   }
 
   /** Whether an id is known. */
   has(ids: Uint32Array, at: number): boolean {
-    return this.#find(this.#index.hashOf(ids, at), ids, at) >= 0
+    this.#table.take(ids, at / 4, at / 4 + 1)
+    return this.#table.stampOf(at / 4) !== 0
   }
 
-  /** The sequence number of an id, or -1. */
-  sequenceOf(ids: Uint32Array, at: number): number {
-    const place = this.#find(this.#index.hashOf(ids, at), ids, at)
-    return place < 0 ? -1 : this.#sequenceAt(place)
-  }
-
-  /** The sequence number of an id, or -1; the lowest of one that was added more than once. */
-  oldestSequenceOf(ids: Uint32Array, at: number): number {
-    const hash = this.#index.hashOf(ids, at)
-    let oldest = -1
-    for (let place = this.#index.first(hash); place >= 0; place = this.#index.next(hash)) {
-      const sequence = this.#isAt(place, ids, at) ? this.#sequenceAt(place) : -1
-      if (sequence >= this.#live && (oldest < 0 || sequence < oldest)) oldest = sequence
-    }
-    return oldest
-  }
-
-  /** Adds an id that is not known, or one that is, to be remembered from now on. At capacity the oldest is evicted. */
+  /** Adds an id that is not known. */
   add(ids: Uint32Array, at: number): void {
-    this.#add(this.#index.hashOf(ids, at), ids, at)
+    this.#table.take(ids, at / 4, at / 4 + 1)
+    this.#claim()
   }
 
-  #add(hash: number, ids: Uint32Array, at: number): void {
-    if (this.#head - this.#tail >= this.capacity) this.#evict()
-    this.#index.insert(hash, this.#head % RING)
-    this.#write(ids, at / 4, at / 4 + 1)
+  /** Remembers an id that is known from now on. */
+  refresh(ids: Uint32Array, at: number): void {
+    if (this.#generations.room === 0) this.#begin()
+    this.#table.take(ids, at / 4, at / 4 + 1)
+    const before = this.#table.restamp(at / 4, this.#generations.stamps[1])
+    if (before === 0) return this.#claim()
+    this.#generations.remove(before)
+    this.#generations.add(1)
   }
 
-  /** Puts the ids `from .. to - 1` into the ring, all in one chunk, as the newest. */
-  #write(ids: Uint32Array, from: number, to: number): void {
-    if (from === to) return
-    this.#arrivals.add(this.#head)
-    const place = this.#head % RING
-    const chunk = this.#chunks[place >>> CHUNK_BITS] ??= this.#newChunk()
-    chunk.set(ids.subarray(from * 4, to * 4), (place & (CHUNK_IDS - 1)) * 4)
-    this.#head += to - from
-  }
-
-  /** Takes back the newest ids, those from sequence number `from` on. O(ids taken back). */
-  retract(from: number): void {
-    const head = Math.max(from, this.#tail)
-    while (this.#head > head) {
-      const place = --this.#head % RING
-      this.#index.remove(this.#hashAt(place), place)
-    }
-    this.#live = Math.min(this.#live, head)
-    this.#arrivals.retract(head)
-  }
-
-  /** The place of an id; one whose time is over is not found, whether it still takes room or not. */
-  #find(hash: number, ids: Uint32Array, at: number): number {
-    for (let place = this.#index.first(hash); place >= 0; place = this.#index.next(hash)) {
-      if (this.#isAt(place, ids, at) && this.#sequenceAt(place) >= this.#live) return place
-    }
-    return -1
-  }
-
-  #isAt(place: number, ids: Uint32Array, at: number): boolean {
-    const chunk = this.#chunks[place >>> CHUNK_BITS]!
-    const slot = (place & (CHUNK_IDS - 1)) * 4
-    return chunk[slot + 3] === ids[at + 3] && chunk[slot + 2] === ids[at + 2] && chunk[slot + 1] === ids[at + 1] && chunk[slot] === ids[at]
-  }
-
-  #hashAt(place: number): number {
-    return this.#index.hashOf(this.#chunks[place >>> CHUNK_BITS]!, (place & (CHUNK_IDS - 1)) * 4)
-  }
-
-  /** The sequence number of the id that lies at a place of the ring. */
-  #sequenceAt(place: number): number {
-    return this.#tail + (place - this.#tail % RING + RING) % RING
-  }
-
-  /** Frees the room of the oldest ids, of more than one where that is next to nothing. */
-  #evict(): void {
-    const count = Math.max(1, Math.min(STRIDE, this.capacity >>> 16))
-    while (this.#live < this.#tail + count) this.#forgetEarly()
-    this.#free(count)
-  }
-
-  #forgetEarly(): void {
-    this.#live++
-    this.#arrivals.forgetOldest(this.#live, this.#head)
-  }
-
-  /** Frees the room of the oldest ids, at most a STRIDE of them. */
-  #free(count: number): void {
-    for (let left = count; left > 0;) {
-      const place = this.#tail % RING
-      const chunk = this.#chunks[place >>> CHUNK_BITS]!
-      const first = place & (CHUNK_IDS - 1)
-      const now = Math.min(left, CHUNK_IDS - first)
-      this.#index.prefetch(chunk, first, first + now)
-      for (let i = 0; i < now; i++) this.#index.remove(this.#index.hashAt(first + i), place + i)
-      this.#tail += now
-      left -= now
-      if (first + now < CHUNK_IDS) continue
-      this.#spare = chunk
-      this.#chunks[place >>> CHUNK_BITS] = undefined
+  /** Takes back the ids of the events of a batch that have the verdict Accepted. Those that are forgotten already are none. */
+  retract({ ids, verdicts, count }: Batch): void {
+    for (let from = 0; from < count; from += STRIDE) {
+      const to = Math.min(from + STRIDE, count)
+      this.#table.take(ids, from, to)
+      for (let i = from; i < to; i++) {
+        const stamp = verdicts[i] === Verdict.Accepted ? this.#table.restamp(i, 0) : 0
+        if (stamp !== 0) this.#generations.remove(stamp)
+      }
     }
   }
 
-  #newChunk(): Uint32Array {
-    const chunk = this.#spare ?? new Uint32Array(CHUNK_IDS * 4)
-    this.#spare = undefined
-    return chunk
+  /** Claims all ids that were taken. */
+  #claim(): void {
+    let added = 0
+    for (;;) {
+      const generations = this.#generations
+      const now = this.#table.claim(generations.stamps[1], Math.max(0, Math.min(generations.room, this.capacity - generations.size)))
+      generations.add(now)
+      added += now
+      if (this.#table.isDone) break
+      if (generations.size >= this.capacity) {
+        generations.evict()
+        this.#live()
+      }
+      if (generations.room === 0) this.#begin()
+    }
+    this.#owe(this.#table.lines * added / (WALK_GENERATIONS * this.#generations.most))
+  }
+
+  /** Begins a generation. Only a replay of very many days can find no stamp: what is over by its time goes then, and else the newest goes on. */
+  #begin(): void {
+    const generations = this.#generations
+    if (!generations.hasStamp && !generations.isResting) generations.expire()
+    while (!generations.hasStamp && generations.isResting) this.#walk(MOST_LINES)
+    if (generations.hasStamp) generations.begin()
+    else generations.prolong()
+    this.#live()
+  }
+
+  #live(): void {
+    this.#table.setLive(...this.#generations.stamps)
+  }
+
+  #owe(lines: number): void {
+    if (!this.#generations.isResting) {
+      this.#owed = 0
+      return
+    }
+    this.#owed = Math.min(this.#owed + lines, this.#table.lines)
+    if (this.#owed < FEWEST_LINES) return
+    const now = Math.min(this.#owed, MOST_LINES)
+    this.#owed -= now
+    this.#walk(Math.ceil(now))
+  }
+
+  #walk(lines: number): void {
+    if (this.#table.sweep(lines)) this.#generations.walked()
   }
 }

@@ -5,9 +5,9 @@
  */
 import { TIME_WINDOWS } from '../../../../schemas/index.ts'
 import type { Batch } from '../../batch.ts'
-import { HashIndex } from '../dedup/hash-index.ts'
+import { HashIndex } from './hash-index.ts'
 import { viewOf, type KeyedHash } from './keyed-hash.ts'
-import { LineMemory } from '../dedup/line-memory.ts'
+import { LineMemory } from './line-memory.ts'
 import type { UserColumns } from './user-columns.ts'
 import { UserNames } from './user-names.ts'
 

@@ -3,7 +3,6 @@
  * is in `assembly/index/`, compiled to WebAssembly by `npm run wasm`; this is its face. Each index has a memory of its
  * own, which grows by a megabyte at a time where it lies.
  */
-import { randomFillSync } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 
 const PAGE_BYTES = 1 << 16
@@ -18,13 +17,9 @@ interface Exports {
   next(hash: number): number
   insert(hash: number, number: number): void
   remove(hash: number, number: number): void
-  hashIds(ids: number): void
   prefetch(hashes: number): void
   firstOfEach(hashes: number): void
-  claim(from: number, to: number, number: number): number
   MOST_KEYS: WebAssembly.Global
-  SECRET: WebAssembly.Global
-  IDS: WebAssembly.Global
   HASHES: WebAssembly.Global
   NUMBERS: WebAssembly.Global
 }
@@ -35,18 +30,13 @@ let compiled: WebAssembly.Module | undefined
 /** One index. Every operation is O(1) expected; one that lets a page split takes the time of moving its 6,500 entries. */
 export class HashIndex {
   readonly #index: Exports
-  // What is handed over: ids, hashes and numbers.
-  #ids!: Uint32Array
+  // What is handed over: hashes and numbers.
   #hashes!: Int32Array
   #numbers!: Int32Array
-  /** Which of the owner's ids is the first of those that were taken over. */
-  #from = 0
 
-  /** @param fill fills an array with random numbers; a test passes its own */
-  constructor(fill: (secret: Uint8Array) => void = randomFillSync) {
+  constructor() {
     compiled ??= new WebAssembly.Module(readFileSync(new URL('./hash-index.wasm', import.meta.url)))
     this.#index = new WebAssembly.Instance(compiled, { env: { abort } }).exports as Exports
-    fill(new Uint8Array(this.#index.memory.buffer, this.#index.SECRET.value, 40))
     this.#index.begin()
     this.#look()
   }
@@ -99,44 +89,13 @@ export class HashIndex {
     numbers.set(this.#numbers.subarray(0, count), from)
   }
 
-  /** The keyed hash of the id at `ids[at .. at + 3]`. */
-  hashOf(ids: Uint32Array, at: number): number {
-    for (let word = 0; word < 4; word++) this.#ids[word] = ids[at + word]
-    this.#index.hashIds(1)
-    return this.#hashes[0]
-  }
-
-  /** Takes over the ids `from .. to - 1`, hashes them, and fetches what searching for them reads. */
-  prefetch(ids: Uint32Array, from: number, to: number): void {
-    this.#from = from
-    this.#ids.set(ids.subarray(from * 4, to * 4))
-    this.#index.hashIds(to - from)
-    this.#index.prefetch(to - from)
-  }
-
-  /** The hash of the id `i`, one of those that were taken over last. */
-  hashAt(i: number): number {
-    return this.#hashes[i - this.#from]
-  }
-
-  /**
-   * Adds consecutive numbers, the first of them `number`, for the ids `from .. to - 1` of those that were taken over, until one
-   * comes under whose hash there is a number already. Returns where that is, or `to`.
-   */
-  claim(from: number, to: number, number: number): number {
-    const end = this.#index.claim(from - this.#from, to - this.#from, number)
-    this.#refresh()
-    return end + this.#from
-  }
-
   /** Growing has emptied the arrays. */
   #refresh(): void {
-    if (this.#ids.length === 0) this.#look()
+    if (this.#hashes.length === 0) this.#look()
   }
 
   #look(): void {
-    const { memory: { buffer }, IDS, HASHES, NUMBERS } = this.#index
-    this.#ids = new Uint32Array(buffer, IDS.value, this.mostKeys * 4)
+    const { memory: { buffer }, HASHES, NUMBERS } = this.#index
     this.#hashes = new Int32Array(buffer, HASHES.value, this.mostKeys)
     this.#numbers = new Int32Array(buffer, NUMBERS.value, this.mostKeys)
   }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { HashIndex } from '../../../../src/backends/core/dedup/hash-index.ts'
+import { HashIndex } from '../../../../src/backends/core/users/hash-index.ts'
 
 /** Whether a number is held under its hash. */
 function holds(index: HashIndex, hash: number, value: number): boolean {
@@ -100,47 +100,6 @@ t.test('many are looked for at once', async (t) => {
   index.firstOfEach(Int32Array.from({ length: 300 }, (_, i) => mixed(i + 99_900)), numbers, 50, 300)
   t.same([...numbers], Array.from({ length: 300 }, (_, i) => i < 50 ? -7 : i < 100 ? i + 99_900 : -1))
   t.equal(index.size, 100_000, 'which changes nothing')
-})
-
-t.test('ids are claimed in their order, up to one that clashes', async (t) => {
-  fc.assert(fc.property(fc.array(fc.nat(40), { minLength: 1, maxLength: 60 }), fc.array(fc.nat(40), { maxLength: 20 }), fc.nat(1000), (
-    keys, before, number
-  ) => {
-    const index = new HashIndex()
-    const id = (key: number): number[] => [key, 0, 0x80000000, key * 7]
-    const hashOf = (key: number): number => index.hashOf(Uint32Array.from(id(key)), 0)
-    for (const key of before) index.insert(hashOf(key), 5000 + key)
-    const ids = Uint32Array.from([[1, 2, 3, 4], ...keys.map(id)].flat())
-    index.prefetch(ids, 1, keys.length + 1)
-    const known = new Set(before)
-    const clash = keys.findIndex((key) => known.size === known.add(key).size)
-    const wanted = clash < 0 ? keys.length : clash
-    if (index.claim(1, keys.length + 1, number) !== wanted + 1 || index.size !== before.length + wanted) return false
-    const hashes = keys.map((_, i) => index.hashAt(i + 1))
-    return keys.every((key, i) => hashes[i] === hashOf(key) && (i >= wanted || holds(index, hashes[i], number + i)))
-  }))
-  const index = new HashIndex()
-  for (let from = 0; from < 200_000; from += index.mostKeys) {
-    index.prefetch(Uint32Array.from({ length: index.mostKeys * 4 }, (_, i) => i % 4 === 3 ? from + (i >>> 2) : 7), 0, index.mostKeys)
-    if (index.claim(0, index.mostKeys, from) !== index.mostKeys) t.fail(`stopped after ${from}`)
-  }
-  t.ok(index.size >= 200_000, 'also while it grows')
-})
-
-t.test('the hash of an id depends on the secret and on each of its bits, and spreads evenly', async (t) => {
-  const [index, other] = [new HashIndex(), new HashIndex()]
-  const id = Uint32Array.of(0x0190f0c4, 0x9d5c7a3e, 0x8b1f2c3d, 0x4e5f6a7b)
-  const flipped = Array.from({ length: 128 }, (_, bit) => index.hashOf(id.with(bit >>> 5, id[bit >>> 5] ^ 1 << (bit & 31)), 0))
-  t.notOk(flipped.includes(index.hashOf(id, 0)))
-  t.ok([id, id.with(3, 0), id.with(0, 9)].some((id) => index.hashOf(id, 0) !== other.hashOf(id, 0)))
-  const low = new Uint32Array(256)
-  const high = new Uint32Array(256)
-  for (let i = 0; i < 65_536; i++) {
-    const hash = index.hashOf(Uint32Array.of(0x0190_0000, 0x7000_0000 | i >>> 8, 0x8000_0000, i), 0)
-    low[hash & 255]++
-    high[hash >>> 24]++
-  }
-  for (const buckets of [low, high]) t.ok(Math.max(...buckets) < 512 && Math.min(...buckets) > 100, `${Math.min(...buckets)} to ${Math.max(...buckets)} of 256`)
 })
 
 t.test('more keys under one hash than any page can hold are refused, and nothing is lost', async (t) => {

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { LineMemory } from '../../../../src/backends/core/dedup/line-memory.ts'
+import { LineMemory } from '../../../../src/backends/core/users/line-memory.ts'
 
 t.test('grows by steps, keeps what was written, and says when the buffer is another', async (t) => {
   const memory = new LineMemory(100_000)
