@@ -1,25 +1,23 @@
 /** `GET /client.js`: the client for browsers and Node, which pages of any origin may import. */
-import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import files from '@fastify/static'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
 import fp from 'fastify-plugin'
 
-const FILE = new URL('../../clients/client.js', import.meta.url)
+const FILES = join(import.meta.dirname, '..', '..', 'clients')
 
 const schema = { hide: true, querystring: Type.Object({}, { additionalProperties: false }) }
 
 const client: FastifyPluginAsyncTypebox = async (app) => {
-  const text = readFileSync(FILE)
-  const etag = `"${createHash('sha256').update(text).digest('base64url')}"`
+  await app.register(files, { root: FILES, serve: false })
 
-  app.get('/client.js', { schema }, async (request, reply) => {
+  app.get('/client.js', { schema }, async (_request, reply) => {
     // Asked for anew each time, and sent only if it is another one: a page and its service are of one version.
-    reply.header('cache-control', 'no-cache').header('etag', etag)
+    reply.header('cache-control', 'no-cache')
     // It is public, also where ALLOWED_ORIGINS names nobody; with credentials it would need a name there.
     reply.header('access-control-allow-origin', '*').removeHeader('access-control-allow-credentials')
-    if (request.headers['if-none-match']?.includes(etag)) return reply.code(304).send()
-    return reply.type('text/javascript; charset=utf-8').send(text)
+    return reply.type('text/javascript; charset=utf-8').sendFile('client.js', FILES, { cacheControl: false, contentType: false })
   })
 }
 
