@@ -10,6 +10,7 @@ import { makeFilter } from '../backends/filter.ts'
 import { ProblemError } from '../errors.ts'
 import { receiptStatus } from '../ingest/receipt.ts'
 import { TURNS } from '../ingest/turns.ts'
+import { freeMemory } from '../plugins/body-chunks.ts'
 import body, { NDJSON_TYPES } from '../plugins/body.ts'
 import { RETRY_AFTER, sendProblem } from '../plugins/problems.ts'
 import { senderOf } from '../plugins/rejections.ts'
@@ -71,6 +72,7 @@ async function sendEvents(request: FastifyRequest<{ Querystring: Static<typeof I
   const bytes = request.body as Buffer | undefined ?? NO_BODY
   const kind = NDJSON_TYPES.includes(request.mediaType ?? '') ? 'ndjson' : 'json'
   const receipt = reply.receipt = await request.server.ingest(bytes, kind, { validateOnly: request.query.validate_only, sender: senderOf(request) })
+  freeMemory(bytes) // only the handler has it, and the batch is a copy
   if (receipt.errors.length > LONG_RECEIPT && TURNS.isOver) await TURNS.next()
   const status = receiptStatus(receipt)
   if (status === 422) return sendProblem(reply, new ProblemError('all_rejected', 'see `errors`; do not send these events again unchanged'), receipt)

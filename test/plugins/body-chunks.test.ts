@@ -28,3 +28,12 @@ t.test('the usual body, of one chunk, is not copied', async (t) => {
   t.equal(chunks.concat(), body)
   t.equal(new BodyChunks().concat().length, 0)
 })
+
+t.test('memory that nobody reads any more is freed at once, and none that holds something else', async (t) => {
+  const chunks = [Buffer.alloc(65_536, 1), Buffer.alloc(65_536, 2), Buffer.alloc(65_536).subarray(1), Buffer.alloc(100, 3)]
+  const lengths = chunks.map((chunk) => chunk.length)
+  const body = new BodyChunks()
+  for (const chunk of chunks) body.add(chunk)
+  t.equal(body.concat().length, lengths.reduce((sum, length) => sum + length))
+  t.same(chunks.map(({ length }) => length), [0, 0, ...lengths.slice(2)])
+})
