@@ -24,14 +24,20 @@ const MAX_FREE = 32
 /** Memory of one frame: room for its events, and around them for the words that enclose them. */
 export class FrameMemory {
   readonly #whole: Buffer
-  readonly #home: FrameMemory[] | undefined
+  readonly #onFree: (memory: FrameMemory) => void
   #references = 0
 
-  /** @param home where it is put once nobody refers to it; without one it is left to the garbage collector */
-  constructor(eventBytes: number, home?: FrameMemory[]) {
-    const length = HEAD_BYTES + eventBytes + TAIL_BYTES
-    this.#whole = home === undefined ? Buffer.allocUnsafe(length) : Buffer.allocUnsafeSlow(length)
-    this.#home = home
+  /**
+   * @param allocate makes the buffer
+   * @param onFree called once nobody refers to it
+   */
+  constructor(eventBytes: number, allocate: (bytes: number) => Buffer, onFree: (memory: FrameMemory) => void) {
+    this.#whole = allocate(HEAD_BYTES + eventBytes + TAIL_BYTES)
+    this.#onFree = onFree
+  }
+
+  get byteLength(): number {
+    return this.#whole.length
   }
 
   /** Where the events are written, so many bytes of them. */
@@ -56,17 +62,35 @@ export class FrameMemory {
   /** One less refers to it; the last one gives it back. */
   release(): void {
     if (this.#references === 0) throw new Error('the memory of a frame was released twice')
-    if (--this.#references === 0 && this.#home !== undefined && this.#home.length < MAX_FREE) this.#home.push(this)
+    if (--this.#references === 0) this.#onFree(this)
   }
 }
 
 /** Buffers for frames, by size; a buffer comes back with its last reference. */
 export class FramePool {
   readonly #free: FrameMemory[] = []
+  #bytesInUse = 0
+
+  /** Bytes of all frames that somebody refers to. */
+  get bytesInUse(): number {
+    return this.#bytesInUse
+  }
 
   /** Memory for so many bytes of events, with one reference, the caller's. */
   acquire(length: number): FrameMemory {
-    if (length < REUSED_BYTES || length > MAX_BYTES) return new FrameMemory(length).retain()
-    return (this.#free.pop() ?? new FrameMemory(MAX_BYTES, this.#free)).retain()
+    const memory = length < REUSED_BYTES || length > MAX_BYTES
+      ? new FrameMemory(length, Buffer.allocUnsafe, this.#discard)
+      : this.#free.pop() ?? new FrameMemory(MAX_BYTES, Buffer.allocUnsafeSlow, this.#reuse)
+    this.#bytesInUse += memory.byteLength
+    return memory.retain()
+  }
+
+  readonly #discard = ({ byteLength }: FrameMemory): void => {
+    this.#bytesInUse -= byteLength
+  }
+
+  readonly #reuse = (memory: FrameMemory): void => {
+    this.#bytesInUse -= memory.byteLength
+    if (this.#free.length < MAX_FREE) this.#free.push(memory)
   }
 }

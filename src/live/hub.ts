@@ -43,6 +43,8 @@ export interface HubOptions {
   /** Bytes of one client's publishes under way from which on no more are read. */
   maxPublishBytes: number
   times: LiveTimes
+  /** Bytes of frames being sent from which on no more are made. */
+  maxFrameBytes?: number
   /** Spreads the times after which readers reconnect; from 0 to 1. */
   random?: () => number
   /** Told of errors that are nobody's fault but the service's. */
@@ -55,8 +57,13 @@ export interface SubscriberPlace {
   release(): void
 }
 
+/** Once there is no memory for another frame: milliseconds after which a peer that has not taken one may be cut off, and most at a time. */
+const STUCK_TIME = 1_000
+const MOST_CUTS = 64
+
 /** A connection once it is open. */
 interface OpenConnection {
+  readonly waitsSince: number | undefined
   tick(now: number): void
   stop(code: number, reason: string): void
   close(): void
@@ -82,12 +89,12 @@ export class Hub {
   #isStopping = false
   #whenEmpty: (() => void) | undefined
 
-  constructor({ store, aggregator, ingest, now, maxSubscribers, maxPublishBytes, times, random = Math.random, onError }: HubOptions) {
+  constructor({ store, aggregator, ingest, now, maxSubscribers, maxPublishBytes, times, maxFrameBytes, random = Math.random, onError }: HubOptions) {
     this.#random = random
     this.#maxSubscribers = maxSubscribers
     this.#summaries = new Summaries(store, aggregator, times.summary, now, onError)
     const scheduler = new Scheduler()
-    const frames = new SharedFrames(store, scheduler, this.#summaries.cursors)
+    const frames = new SharedFrames(store, scheduler, this.#summaries.cursors, maxFrameBytes)
     const parked = new ParkedSubscribers(scheduler, frames)
     const stats = { frames: 0, events: 0, gaps: 0, holds: 0, cuts: 0 }
     this.#delivery = { store, scheduler, frames, parked, stats, now, onError }
@@ -158,11 +165,22 @@ export class Hub {
 
   /** Lets time pass. */
   tick(): void {
+    const now = this.#delivery.now()
+    if (this.#delivery.frames.isFull) this.#cutStuck(now)
     this.#delivery.scheduler.retry()
     this.#summaries.tick()
     this.messages.tick()
-    const now = this.#delivery.now()
     for (const connection of this.#connections) connection.tick(now)
+  }
+
+  /** Cuts off the peers that have taken nothing for the longest time: the others wait for their memory. [LIMIT-2] */
+  #cutStuck(now: number): void {
+    const stuck = [...this.#connections].filter(({ waitsSince = now }) => now - waitsSince >= STUCK_TIME)
+    stuck.sort((a, b) => a.waitsSince! - b.waitsSince!)
+    for (const connection of stuck.slice(0, MOST_CUTS)) {
+      this.#delivery.stats.cuts++
+      connection.terminate()
+    }
   }
 
   /** Tells everybody that the service stops; resolves when all are gone. */

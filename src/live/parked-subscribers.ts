@@ -115,6 +115,7 @@ class ParkedGroup implements ParkingPlace, Turn, FrameReader {
 
   #step(frame: SharedFrame | undefined): void {
     if (frame === undefined) {
+      if (this.#frames.isFull) return this.#scheduler.stall(this)
       this.#isReading = true
       this.#frames.read(this.group, this.#cursor, this)
     } else if (frame.count > 0) {

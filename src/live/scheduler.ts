@@ -40,7 +40,7 @@ export class Scheduler {
     this.#budget -= pieces
   }
 
-  /** Gives a turn once the storage may answer again, at the next `retry`. */
+  /** Gives a turn once the storage may answer again, or there may be memory for another frame: at the next `retry`. */
   stall(turn: Turn): void {
     this.#stalled.add(turn)
   }
@@ -50,7 +50,7 @@ export class Scheduler {
     this.#stalled.delete(turn)
   }
 
-  /** The storage may answer again. */
+  /** What turns were stalled for may have passed. */
   retry(): void {
     for (const turn of this.#stalled) this.queue(turn)
     this.#stalled.clear()

@@ -111,6 +111,11 @@ export class Session {
     this.#inbox.close()
   }
 
+  /** See `Subscriber`. */
+  get waitsSince(): number | undefined {
+    return this.#subscriber.waitsSince
+  }
+
   terminate(): void {
     this.#connection.terminate()
   }

@@ -10,6 +10,9 @@ import type { Scheduler } from './scheduler.ts'
 /** Most events and bytes of events in a frame. */
 const LIMITS = { events: 1000, bytes: 65_536 }
 
+/** Bytes of frames that are being sent, to all subscribers together, from which on no more are made. [LIMIT-2] */
+export const MAX_FRAME_BYTES = 256 << 20
+
 /** Most frames cached for those who come a little later. */
 const MAX_CACHED = 64
 
@@ -67,6 +70,7 @@ export class SharedFrames {
   readonly #pool = new FramePool()
   readonly #scheduler: Scheduler
   readonly #marks: ReadonlySet<string>
+  readonly #maxBytes: number
   readonly #groups = new Map<string, FilterGroup>()
   #nextId = 0
   readonly #pending = new Map<string, PendingRead>()
@@ -76,10 +80,16 @@ export class SharedFrames {
   #version = 0
 
   /** @param marks places that no unfiltered frame runs across, because something else is told of just that place */
-  constructor(store: EventStore, scheduler: Scheduler, marks: ReadonlySet<string>) {
+  constructor(store: EventStore, scheduler: Scheduler, marks: ReadonlySet<string>, maxBytes = MAX_FRAME_BYTES) {
     this.#store = store
     this.#scheduler = scheduler
     this.#marks = marks
+    this.#maxBytes = maxBytes
+  }
+
+  /** Whether no more frames can be read for now: too much is being sent. */
+  get isFull(): boolean {
+    return this.#pool.bytesInUse >= this.#maxBytes
   }
 
   /** The group of a filter, which the caller leaves when done. */

@@ -36,6 +36,11 @@ export class Stream {
     this.#subscriber.unsubscribe()
   }
 
+  /** See `Subscriber`. */
+  get waitsSince(): number | undefined {
+    return this.#subscriber.waitsSince
+  }
+
   terminate(): void {
     this.#outlet.terminate()
   }

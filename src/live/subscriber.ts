@@ -80,6 +80,11 @@ export class Subscriber implements FrameReader, Parkable, Turn {
     return this.#group !== undefined
   }
 
+  /** When it was last handed a frame, where one is still in its socket; undefined where none is. */
+  get waitsSince(): number | undefined {
+    return this.#unsent > 0 ? this.#sentAt : undefined
+  }
+
   /** Whether it is told every event. */
   get isUnfiltered(): boolean {
     return this.#group?.isUnfiltered === true
@@ -119,6 +124,7 @@ export class Subscriber implements FrameReader, Parkable, Turn {
     const received = this.#frame
     const frame = received ?? frames.find(this.#group, this.#cursor)
     if (frame === undefined) {
+      if (frames.isFull) return scheduler.stall(this)
       this.#read = frames.read(this.#group, this.#cursor, this)
       return
     }

@@ -9,6 +9,8 @@ import { Appender, type AppenderOptions } from '../../src/backends/redis/append.
 import { PROBLEMS, type ProblemCode } from '../../src/errors.ts'
 import { RejectionLog } from '../../src/ingest/rejection-log.ts'
 import { IncomingMessages, type MessageSource } from '../../src/live/incoming-messages.ts'
+import type { Session } from '../../src/live/session.ts'
+import { MAX_FRAME_BYTES } from '../../src/live/shared-frames.ts'
 import { toDescriptor } from '../../src/logger.ts'
 import { BodyQuota, BodyShare, SMALL_BODY_BYTES, quotaBytes } from '../../src/plugins/body-quota.ts'
 import { MAX_HEADER_BYTES } from '../../src/plugins/client-errors.ts'
@@ -21,7 +23,8 @@ import { loadSettings } from '../../src/settings.ts'
 import { TestClock } from '../backends/test-clock.ts'
 import { anEvent, forgetIds, post, startApp, startServer } from '../harness.ts'
 import { LiveClient } from '../live/clients.ts'
-import { passTurns } from '../live/fake-peer.ts'
+import { FakePeer, passTurns, passTurnsUntil } from '../live/fake-peer.ts'
+import { createRig } from '../live/rig.ts'
 import { RawClient, request } from '../raw-client.ts'
 import { checkCode, codeOf, until, type Bound, type Case } from './bound.ts'
 
@@ -117,6 +120,41 @@ export const TOTAL_CASES: Readonly<Record<string, Case>> = {
     app.connectionMemory.hold({}, other, 1)
     await client.until(/(?!)/)
     t.notOk(other.destroyed, 'the one stuck longest has ended')
+  },
+  'frames of events being sent, to all subscribers': async (t, bound) => {
+    t.equal(bound.number, MAX_FRAME_BYTES)
+    t.match(bound.answer, /longest/)
+    const rig = createRig({ maxFrameBytes: MIB })
+    const peers = Array.from({ length: 9 }, () => new FakePeer({ eager: false }))
+    const location = rig.here
+    const sessions: Session[] = []
+    for (const [i, peer] of peers.entries()) {
+      sessions[i] = rig.hub.openSession(peer, { canRead: true, canWrite: false, filter: { users: new Set(['ada', `u${i}`]) }, location })
+      await passTurns()
+      rig.clock.advance(1)
+    }
+    const sent = await rig.send(rig.events(2000))
+    await passTurns()
+    const got = () => peers.map((peer) => peer.framesOf('events').length)
+    const frames = got().reduce((sum, count) => sum + count, 0)
+    t.ok(frames >= 10 && frames <= 11, `${frames} frames, not 18`)
+    rig.hub.tick()
+    t.notOk(peers.some(({ isTerminated }) => isTerminated), 'at first they wait')
+    rig.clock.advance(1000)
+    const last = peers.findLastIndex((peer) => peer.framesOf('events').length > 0)
+    peers[last].wakeUp() // so it is not stuck
+    await passTurns()
+    rig.hub.tick()
+    t.ok(peers[0].isTerminated, bound.answer)
+    t.notOk(peers[last].isTerminated, 'who takes its frames stays')
+    for (const [i, peer] of peers.entries()) {
+      if (!peer.isTerminated) continue
+      rig.hub.leave(sessions[i])
+      peer.drain() // a socket that ends lets go of its memory
+    }
+    rig.hub.tick()
+    await passTurnsUntil(() => peers[last].has(sent.at(-1)!))
+    t.same(peers[last].eventIds, sent, 'and is told all')
   },
   'bodies over 64 KiB, from their first byte to their answer': (t) => fillQuota(t, 10 * MIB, 0.75),
   'bodies up to 64 KiB': (t) => {
