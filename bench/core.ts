@@ -13,6 +13,7 @@ const flags = readFlags({
   rounds: 7,
   requests: 2000,
   ids: 20_000_000,
+  growth: [1_000_000, 10_000_000, 100_000_000],
   passes: 1,
   parts: 'latency,memory,pauses'
 })
@@ -29,7 +30,7 @@ if (parts.includes('latency')) {
   results.print(`Latency over HTTP, one request at a time, median of ${flags.rounds} rounds`, await measureLatency(flags, results))
 }
 if (parts.includes('memory')) {
-  results.print('Memory of ids', await rowsFrom('id-memory.ts', ['--ids', String(flags.ids)]))
+  results.print('Memory of ids', await rowsFrom('id-memory.ts', ['--ids', flags.growth.join(',')]))
 }
 if (parts.includes('pauses')) {
   results.print('How long the core keeps the event loop at a time', await rowsFrom('pauses.ts', ['--ids', String(flags.ids), '--users', String(flags.users), '--passes', String(flags.passes)]))

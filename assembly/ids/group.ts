@@ -1,14 +1,14 @@
 /**
- * A group is five to eight pages that share their entries. Each entry has two lines of the group where it may be, and is in the
- * one that was emptier; where both are full, one of their entries is moved to its other line. So a group is filled evenly
- * enough to use over nine tenths of its slots.
+ * A group is five to eight pages that share their entries. Each entry has two lines of a page where it may be, and is in the
+ * one that was emptier; where both are full, one of their entries is moved to its other line. So pages are filled evenly
+ * enough to use nearly nine tenths of their slots, and more without a search for room.
  *
- * The number of a line within its page is chosen by bits that are not stored, all else by the remainder. So the group can
- * grow, and entries be moved, and still an entry's place tells ten bits more than what is stored.
+ * The number of the first line within its page is chosen by bits that are not stored, all else by the remainder. So the group
+ * can grow, and entries be moved, and still an entry's place tells ten bits more than what is stored.
  */
 import { groupOf } from './directory'
 import { choiceIn, clear, empty, freeIn, LINE_BYTES, liveIn, put, remainderIn, SLOTS, stampIn } from './line'
-import { MOST_WAITING, PAGE_BYTES, PAGES, PICKS, WAITING } from './memory'
+import { MOST_WAITING, PAGE_BYTES, PAGES, PICKS, WAITING, WAITING_BYTES } from './memory'
 import { freePage, newPage } from './pages'
 
 export const LEAST_PAGES: u32 = 5
@@ -19,8 +19,8 @@ const PICKED: u32 = 840
 const LINES: u32 = 1024
 const PAGE_SLOTS: u32 = LINES * SLOTS
 /** Slots of a page in use from which on its group is to have a further one, and how many of them must be so after all that is over has been cleared. */
-const FULL: u32 = PAGE_SLOTS * 90 / 100
-const FULL_OF_LIVE: u32 = PAGE_SLOTS * 88 / 100
+const FULL: u32 = PAGE_SLOTS * 88 / 100
+const FULL_OF_LIVE: u32 = PAGE_SLOTS * 86 / 100
 
 /** Entries that are exchanged one after the other to find a free slot. Even ten are next to never. */
 const MOST_STEPS: u32 = 10_000
@@ -44,30 +44,23 @@ export function preparePicks(): void {
   }
 }
 
-/** Which of so many pages a remainder picks, by its first or second choice. */
-function pick(pages: u32, remainder: u64, choice: u32): u32 {
-  const bits = <u32>remainder >>> 16 * choice & 0xffff
-  return load<u8>(PICKS + PICKED * (pages - LEAST_PAGES) + (bits * PICKED >>> 16))
+/** Which of so many pages a remainder picks. */
+function pick(pages: u32, remainder: u64): u32 {
+  return load<u8>(PICKS + PICKED * (pages - LEAST_PAGES) + ((<u32>remainder & 0xffff) * PICKED >>> 16))
 }
 
-/** From the number of an entry's first line within its page to that of its second, and back. */
-function step(remainder: u64): usize {
-  return <usize>(remainder >> 32) & LINES - 1
+/** The other of the two lines of an entry that is, or would be, in this one. */
+export function otherLine(line: usize, remainder: u64): usize {
+  return line ^ (<usize>(remainder >> 16) & LINES - 1) * LINE_BYTES
 }
 
 function pageAt(group: usize, k: u32): usize {
   return PAGES + PAGE_BYTES * <usize>load<u16>(group + 2 * k)
 }
 
-/** A line where an entry may be. `home` is the number of its first line. */
-export function lineOf(group: usize, remainder: u64, home: usize, choice: u32): usize {
-  return pageAt(group, pick(pagesOf(group), remainder, choice)) + LINE_BYTES * (home ^ (choice === 0 ? 0 : step(remainder)))
-}
-
-/** The number of the first line of the entry in a slot. */
-export function homeIn(line: usize, slot: u32): usize {
-  const number = line / LINE_BYTES & LINES - 1
-  return choiceIn(line, slot) === 0 ? number : number ^ step(remainderIn(line, slot))
+/** The first line of an entry. `home` is its number within the page. */
+export function firstLine(group: usize, remainder: u64, home: usize): usize {
+  return pageAt(group, pick(pagesOf(group), remainder)) + LINE_BYTES * home
 }
 
 export function pagesOf(group: usize): u32 {
@@ -100,7 +93,7 @@ export function isFullOfLive(group: usize): bool {
 }
 
 /** Puts an entry into the emptier of its lines. Returns whether one of them had room. */
-export function putInto(group: usize, first: usize, second: usize, remainder: u64, stamp: u32): bool {
+function putInto(group: usize, first: usize, second: usize, remainder: u64, stamp: u32): bool {
   const inFirst = freeIn(first)
   const inSecond = freeIn(second)
   if ((inFirst | inSecond) === 0) return false
@@ -109,11 +102,10 @@ export function putInto(group: usize, first: usize, second: usize, remainder: u6
   return true
 }
 
-/** Puts an entry into one of its lines. */
-export function place(group: usize, remainder: u64, home: usize, stamp: u32): void {
+/** Puts an entry into one of its lines, the first of which is given. */
+export function place(group: usize, first: usize, remainder: u64, stamp: u32): void {
   for (let steps: u32 = 0; steps < MOST_STEPS; steps++) {
-    const first = lineOf(group, remainder, home, 0)
-    const second = lineOf(group, remainder, home, 1)
+    const second = otherLine(first, remainder)
     if (putInto(group, first, second, remainder, stamp)) return
     let slot = moveOne(group, first)
     if (slot < SLOTS) {
@@ -129,13 +121,12 @@ export function place(group: usize, remainder: u64, home: usize, stamp: u32): vo
     const choice = steps & 1
     const line = choice === 0 ? first : second
     slot = steps % SLOTS
-    const otherRemainder = remainderIn(line, slot)
-    const otherHome = homeIn(line, slot)
-    const otherStamp = stampIn(line, slot)
+    const inTheWay = remainderIn(line, slot)
+    const itsStamp = stampIn(line, slot)
+    first = choiceIn(line, slot) === 0 ? line : otherLine(line, inTheWay)
     put(line, slot, remainder, stamp, choice)
-    remainder = otherRemainder
-    home = otherHome
-    stamp = otherStamp
+    remainder = inTheWay
+    stamp = itsStamp
   }
   throw new Error('a group has no room')
 }
@@ -144,11 +135,10 @@ export function place(group: usize, remainder: u64, home: usize, stamp: u32): vo
 function moveOne(group: usize, line: usize): u32 {
   for (let slot: u32 = 0; slot < SLOTS; slot++) {
     const remainder = remainderIn(line, slot)
-    const choice = 1 - choiceIn(line, slot)
-    const other = lineOf(group, remainder, homeIn(line, slot), choice)
+    const other = otherLine(line, remainder)
     const free = freeIn(other)
     if (free === 0) continue
-    count(group, put(other, ctz(free), remainder, stampIn(line, slot), choice))
+    count(group, put(other, ctz(free), remainder, stampIn(line, slot), 1 - choiceIn(line, slot)))
     return slot
   }
   return SLOTS
@@ -166,7 +156,7 @@ export function grow(group: usize): void {
       const line = page + offset
       for (let live = liveIn(line); live !== 0; live &= live - 1) {
         const slot = ctz(live)
-        if (pick(pages + 1, remainderIn(line, slot), choiceIn(line, slot)) === pages) move(group, line, slot, group, added + offset)
+        if (pick(pages + 1, remainderIn(line, slot)) === pages) move(group, line, slot, group, added + offset)
       }
     }
   }
@@ -188,7 +178,7 @@ export function divide(group: usize, other: usize): void {
         const slot = ctz(live)
         const remainder = remainderIn(line, slot)
         const to = groupOf(remainder)
-        if (to !== group || k >= LEAST_PAGES) move(group, line, slot, to, pageAt(to, pick(LEAST_PAGES, remainder, choiceIn(line, slot))) + offset)
+        if (to !== group || k >= LEAST_PAGES) move(group, line, slot, to, pageAt(to, pick(LEAST_PAGES, remainder)) + offset)
       }
     }
     if (k >= LEAST_PAGES) freePage(load<u16>(group + 2 * k))
@@ -203,26 +193,30 @@ let waiting: u32 = 0
 function move(group: usize, line: usize, slot: u32, to: usize, target: usize): void {
   const remainder = remainderIn(line, slot)
   const stamp = stampIn(line, slot)
+  const choice = choiceIn(line, slot)
   empty(line, slot)
   count(group, -1)
   const free = freeIn(target)
   if (free !== 0) {
-    count(to, put(target, ctz(free), remainder, stamp, choiceIn(line, slot)))
-  } else if (waiting < MOST_WAITING) {
-    const at = WAITING + 16 * <usize>(waiting++)
-    store<u64>(at, remainder)
-    store<u32>(at, to, 8)
-    store<u16>(at, <u16>homeIn(line, slot), 12)
-    store<u16>(at, <u16>stamp, 14)
-  } else {
-    place(to, remainder, homeIn(line, slot), stamp)
+    count(to, put(target, ctz(free), remainder, stamp, choice))
+    return
   }
+  const first = choice === 0 ? target : otherLine(target, remainder)
+  if (waiting === MOST_WAITING) {
+    place(to, first, remainder, stamp)
+    return
+  }
+  const at = WAITING + WAITING_BYTES * <usize>(waiting++)
+  store<u64>(at, remainder)
+  store<u32>(at, to, 8)
+  store<u32>(at, first, 12)
+  store<u32>(at, stamp, 16)
 }
 
 /** Places what waits. */
 function settle(): void {
   for (; waiting > 0; waiting--) {
-    const at = WAITING + 16 * <usize>(waiting - 1)
-    place(load<u32>(at, 8), load<u64>(at), load<u16>(at, 12), load<u16>(at, 14))
+    const at = WAITING + WAITING_BYTES * <usize>(waiting - 1)
+    place(load<u32>(at, 8), load<u32>(at, 12), load<u64>(at), load<u32>(at, 16))
   }
 }

@@ -4,7 +4,7 @@
  * seven slots of a line are compared in four steps.
  */
 import { begin as beginDirectory, groupOf, makeRoom } from './directory'
-import { count, isFull, lineOf, place, putInto } from './group'
+import { count, firstLine, isFull, otherLine, place } from './group'
 import { search } from './line'
 import { FATES, HASHES, IDS, KEY, LINES } from './memory'
 import { sipHash } from './siphash'
@@ -50,26 +50,27 @@ function homeAt(i: u32): usize {
 export function prefetch(hashes: u32): void {
   for (let i: u32 = 0; i < hashes; i++) {
     const remainder = remainderAt(i)
-    const home = homeAt(i)
-    const group = groupOf(remainder)
-    store<u32>(LINES + 8 * <usize>i, lineOf(group, remainder, home, 0))
-    store<u32>(LINES + 8 * <usize>i, lineOf(group, remainder, home, 1), 4)
+    store<u32>(LINES + 4 * <usize>i, firstLine(groupOf(remainder), remainder, homeAt(i)))
   }
   isLaidOut = true
-  for (let at = LINES; at < LINES + 8 * <usize>hashes; at += 4) read ^= load<u32>(load<u32>(at))
+  for (let i: u32 = 0; i < hashes; i++) {
+    const first = firstLineAt(i)
+    read ^= load<u32>(first) ^ load<u32>(otherLine(first, remainderAt(i)))
+  }
 }
 
-/** One of the lines of the id `i`, by its first choice (0) or its second (1). */
-function lineAt(i: u32, choice: u32): usize {
-  if (isLaidOut) return load<u32>(LINES + 8 * <usize>i + 4 * choice)
+/** The first line of the id `i`. */
+function firstLineAt(i: u32): usize {
+  if (isLaidOut) return load<u32>(LINES + 4 * <usize>i)
   const remainder = remainderAt(i)
-  return lineOf(groupOf(remainder), remainder, homeAt(i), choice)
+  return firstLine(groupOf(remainder), remainder, homeAt(i))
 }
 
 function find(i: u32): usize {
   const remainder = remainderAt(i)
-  const found = search(lineAt(i, 0), remainder, 0)
-  return found !== 0 ? found : search(lineAt(i, 1), remainder, 1)
+  const first = firstLineAt(i)
+  const found = search(first, remainder, 0)
+  return found !== 0 ? found : search(otherLine(first, remainder), remainder, 1)
 }
 
 /** The stamp of the id `i`, or 0. */
@@ -107,7 +108,7 @@ export function claim(from: u32, to: u32, stamp: u32, most: u32): u32 {
       isLaidOut = false
       group = groupOf(remainder)
     }
-    if (!putInto(group, lineAt(i, 0), lineAt(i, 1), remainder, stamp)) place(group, remainder, homeAt(i), stamp)
+    place(group, firstLineAt(i), remainder, stamp)
     store<u8>(FATES + <usize>i, ACCEPTED)
     taken++
   }

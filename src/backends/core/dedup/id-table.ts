@@ -8,7 +8,7 @@
  */
 import { HASH_WORDS, IdShard, STRIDE } from './id-shard.ts'
 
-/** Most ids of a shard: 3.4 GB, at the 12.7 bytes that an id takes at the worst. */
+/** Most ids of a shard: 3.6 GB, at the 13.5 bytes that an id takes at the worst. */
 const SHARD_IDS = 2 ** 28
 
 /** How many shards so many ids need; a power of two. */
