@@ -3,6 +3,7 @@ import { FORMS, minutesOf } from './harness/bodies.ts'
 import { compare, type Sample } from './harness/comparison.ts'
 import { INGEST_CONTENDERS } from './harness/contenders.ts'
 import { readFlags } from './harness/flags.ts'
+import { PEER_PROGRAMS, buildPeer } from './harness/peer-programs.ts'
 import { Results } from './harness/results.ts'
 import { median, ratios } from './harness/statistics.ts'
 import type { Row } from './harness/table.ts'
@@ -24,7 +25,13 @@ const form = FORMS.find((name) => name === flags.form)
 if (form === undefined) throw new TypeError(`--form is one of ${FORMS.join(', ')}`)
 const minutes = minutesOf(flags.spread)
 const age = minutes > 1 ? 0 : flags.age
-const contenders = INGEST_CONTENDERS.filter(({ name }) => flags.servers.split(',').includes(name))
+const servers = new Set(flags.servers.split(','))
+for (const peer of PEER_PROGRAMS) {
+  if (!servers.has(peer.name) || (form !== 'ndjson' && buildPeer(peer))) continue
+  process.stderr.write(`without ${peer.name}: ${form !== 'ndjson' ? `${peer.toolchain} is not installed` : 'it takes no lines'}\n`)
+  servers.delete(peer.name)
+}
+const contenders = INGEST_CONTENDERS.filter(({ name }) => servers.has(name))
 
 function rowsOf(batch: number, samples: Map<string, Sample[]>): Row[] {
   const rates = (name: string) => samples.get(name)?.map((sample) => sample.eventsPerSecond) ?? []
@@ -37,6 +44,7 @@ function rowsOf(batch: number, samples: Map<string, Sample[]>): Row[] {
     highest: Math.max(...rates(name)),
     '× parse': median(ratios(rates(name), rates('parse'))),
     '× plain': median(ratios(rates(name), rates('plain'))),
+    '× rust': median(ratios(rates(name), rates('rust'))),
     'p10 ms': median(quick(name)),
     'p10 × parse': median(ratios(quick('parse'), quick(name))),
     'p10 × plain': median(ratios(quick('plain'), quick(name))),

@@ -1,5 +1,6 @@
 /** The servers that benches compare, by name. */
 import type { Contender } from './comparison.ts'
+import { PEER_PROGRAMS } from './peer-programs.ts'
 
 const PATH = '/events'
 
@@ -13,7 +14,8 @@ export const INGEST_CONTENDERS: readonly Contender[] = [
   { name: 'drain', server: { script: 'bench/servers/drain.ts' }, path: PATH, counts: false },
   { name: 'parse', server: { script: 'bench/servers/parse.ts' }, path: PATH, counts: true },
   { name: 'plain', server: { script: 'bench/servers/plain.ts' }, path: PATH, counts: true },
-  service()
+  service(),
+  ...PEER_PROGRAMS.map(({ name, program }) => ({ name, server: { script: program, isProgram: true }, path: PATH, counts: true }))
 ]
 
 /** The application with a route that does it the usual way. */

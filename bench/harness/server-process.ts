@@ -19,8 +19,10 @@ process.on('SIGTERM', () => process.exit(143))
 
 /** How a server is started. */
 export interface ServerOptions {
-  /** Script, from the root of the repository. */
+  /** Script for Node or program, from the root of the repository. */
   script: string
+  /** Whether the script is a program of its own. */
+  isProgram?: boolean
   arguments?: string[]
   /** Flags of Node itself. */
   nodeFlags?: string[]
@@ -48,9 +50,10 @@ export class ServerProcess {
   }
 
   /** Starts a server and resolves once it listens. */
-  static async start({ script, arguments: args = [], nodeFlags = [], env = {}, patience = 30 }: ServerOptions): Promise<ServerProcess> {
+  static async start({ script, isProgram = false, arguments: args = [], nodeFlags = [], env = {}, patience = 30 }: ServerOptions): Promise<ServerProcess> {
     const port = await freePort()
-    const child = spawn(process.execPath, [...nodeFlags, join(ROOT, script), ...args], {
+    const path = join(ROOT, script)
+    const child = spawn(isProgram ? path : process.execPath, isProgram ? args : [...nodeFlags, path, ...args], {
       cwd: ROOT,
       env: { PATH: process.env.PATH, ...env, HOST: '127.0.0.1', PORT: String(port) },
       stdio: ['ignore', 'ignore', 'inherit']
