@@ -43,21 +43,24 @@ export function Count(description: string): ReturnType<typeof Type.Integer> {
 /** Longest cursor that is ever made or read, in characters. */
 export const CURSOR_MAX_LENGTH = 512
 
-/** A place in the arrival order of all events, as an answer gives it. */
+/** A position in the order of arrival of all events, as an answer gives it. */
 export const Cursor = Type.String({
   maxLength: CURSOR_MAX_LENGTH,
-  description: 'An opaque place in the order of arrival. It names the history it belongs to and a position in it.'
+  description: 'An opaque text: the history that it belongs to, and a position in its order of arrival.'
 })
 
-/** A place to read on from, as a request gives it. */
+/** A position to read on from, as a request gives it. */
 export const After = Type.String({
   minLength: 1,
   maxLength: CURSOR_MAX_LENGTH,
   description: 'Read what came after this cursor; `earliest` stands for the oldest retained event.'
 })
 
+/** Most characters of a key. */
+export const KEY_MAX_LENGTH = 512
+
 /** A key in a query string, where a browser cannot send headers (sendBeacon, EventSource, WebSocket). */
 export const KeyParameter = Type.Optional(Type.String({
-  maxLength: 512,
+  maxLength: KEY_MAX_LENGTH,
   description: 'A key, for senders that cannot set `Authorization: Bearer`.'
 }))

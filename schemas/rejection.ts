@@ -2,6 +2,11 @@
 import { Type, type Static } from '@sinclair/typebox'
 import { Instant, ref } from './primitives.ts'
 
+/** Most rejections that are listed, of all codes together and of one, and most bytes of the list. */
+export const REJECTIONS_MAX = 1000
+export const REJECTIONS_MAX_OF_A_CODE = 100
+export const REJECTIONS_MAX_BYTES = 1024 * 1024
+
 /** Most characters of a pointer, and of an origin; what is longer is cut. */
 export const POINTER_MAX_LENGTH = 256
 export const ORIGIN_MAX_LENGTH = 300
@@ -22,8 +27,8 @@ export const Rejection = Type.Object(
 export type Rejection = Static<typeof Rejection>
 
 export const RejectionList = Type.Object(
-  { rejections: Type.Array(ref(Rejection), { maxItems: 1000, description: 'The newest first.' }) },
-  { $id: 'RejectionList', title: 'RejectionList', description: 'What was refused lately, at most 1,000 in 1 MiB and 100 of each code.' }
+  { rejections: Type.Array(ref(Rejection), { maxItems: REJECTIONS_MAX, description: 'The newest first.' }) },
+  { $id: 'RejectionList', title: 'RejectionList', description: `What was refused lately, at most ${REJECTIONS_MAX.toLocaleString('en-US')} in ${REJECTIONS_MAX_BYTES >> 20} MiB and ${REJECTIONS_MAX_OF_A_CODE} of each code.` }
 )
 
 export type RejectionList = Static<typeof RejectionList>

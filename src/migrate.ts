@@ -1,17 +1,18 @@
 /**
- * `npm run migrate`: takes the events of the last eight days from the stopped journal in DATA_DIR over into the cluster of
- * REDIS_NODES. Safe to repeat and to run beside replicas that take events: what was counted there is a duplicate here.
+ * `npm run migrate`: copies the events of the last eight days from the stopped journal in DATA_DIR to the cluster of
+ * REDIS_NODES. Safe to repeat and to run beside replicas that accept events: what was counted there is a duplicate here.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { RefusedError, type Backend } from './backends/backend.ts'
 import { Verdict, type Batch } from './backends/batch.ts'
+import { HORIZON_MINUTES } from './backends/core/dedup/generations.ts'
 import { storedBatches } from './backends/journal/stored-batches.ts'
 import { createRedisBackend } from './backends/redis/redis.ts'
 import { loadSettings, SettingsError } from './settings.ts'
 
-const DAY = 86_400_000
+const MINUTE = 60_000
 
-/** Milliseconds before a batch that could not be taken is sent again. */
+/** Milliseconds before a batch that was unavailable is sent again. */
 const RETRY_INTERVAL = 500
 
 /** What became of the events. */
@@ -53,7 +54,7 @@ async function run(): Promise<void> {
     report: (report) => { if ('detail' in report) process.stderr.write(`${report.detail}\n`) }
   })
   try {
-    const { counted, duplicates } = await migrate(backend, storedBatches(settings.DATA_DIR, Date.now() - 8 * DAY), (migration) => {
+    const { counted, duplicates } = await migrate(backend, storedBatches(settings.DATA_DIR, Date.now() - HORIZON_MINUTES * MINUTE), (migration) => {
       process.stderr.write(`\r${migration.counted} counted, ${migration.duplicates} duplicates`)
     })
     process.stdout.write(`\n${counted} events were counted in the cluster; ${duplicates} were known there.\n`)

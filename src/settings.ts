@@ -6,6 +6,10 @@ import { Type, type Static, type TSchema } from '@sinclair/typebox'
 import { Ajv, type ErrorObject } from 'ajv'
 import { envSchema } from 'env-schema'
 import { findNotDecimal, StringEnum } from '../schemas/index.ts'
+import { MAX_DEDUP_CAPACITY } from './backends/core/dedup/dedup-index.ts'
+import { MIN_LOG_BYTES } from './backends/core/log/event-log.ts'
+import { MAX_USER_CAPACITY } from './backends/core/users/user-table.ts'
+import { MAX_PARTITIONS } from './backends/redis/cursor.ts'
 import { readKeys } from './settings/access-key.ts'
 import type { ListReader } from './settings/list.ts'
 import { readNodes } from './settings/node.ts'
@@ -32,7 +36,7 @@ export const SettingsSchema = Type.Object({
   JOURNAL_SYNC: StringEnum(['full', 'normal'] as const, { default: 'full', description: 'What acknowledged events survive in the journal: `full` power loss, `normal` only the end of the process.' }),
   REDIS_NODES: List(readNodes, 'Some nodes of the Redis or Valkey Cluster, or its one server: host:port, separated by commas.'),
   REDIS_PREFIX: Type.String({ default: 'events', pattern: '^[A-Za-z0-9._-]{1,32}$', expects: '1 to 32 letters, digits and ._-', description: 'What all keys in the engine begin with; letters, digits and ._-' }),
-  REDIS_PARTITIONS: Type.Integer({ default: 16, minimum: 1, maximum: 64, description: 'Partitions of users; fixed once there are data.' }),
+  REDIS_PARTITIONS: Type.Integer({ default: 16, minimum: 1, maximum: MAX_PARTITIONS, description: 'Partitions of users; fixed once there are data.' }),
   REDIS_USERNAME: Type.String({ default: '', description: 'User at the engine; empty: the default one.' }),
   REDIS_PASSWORD: Type.String({ default: '', description: 'Password at the engine.' }),
   REDIS_TLS: StringEnum(['off', 'on'] as const, { default: 'off', description: 'Whether connections to the engine use TLS.' }),
@@ -43,15 +47,15 @@ export const SettingsSchema = Type.Object({
     default: '',
     pattern: '^(?:/[A-Za-z0-9._~-]+)*$',
     expects: 'a path such as /events-api, with no slash at its end',
-    description: 'Path under which a proxy serves the service, such as /events-api; problems and the OpenAPI document name it. The proxy takes it away again.'
+    description: 'Path under which a proxy serves the service, such as /events-api; problems and the OpenAPI document name it. The proxy removes it before it passes a request on.'
   }),
   LOG_LEVEL: StringEnum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const, { default: 'info', description: 'Least severe log lines to write.' }),
   MAX_BODY_BYTES: Bytes(10 * MIB, 1024, 1024 * MIB, 'Largest body of one request, as sent and decompressed.'),
   MAX_EVENTS: Type.Integer({ default: 10_000, minimum: 1, maximum: 1_000_000, description: 'Most events of one request.' }),
-  FAST_PATH: StringEnum(['on', 'off'] as const, { default: 'on', description: 'Whether events may be read on the fast path. `off` changes no verdict and no byte, and takes several times as long.' }),
-  DEDUP_CAPACITY: Type.Integer({ default: 20_000_000, minimum: 1, maximum: 2_000_000_000, description: 'Most event ids to remember; the oldest are forgotten first.' }),
-  USER_CAPACITY: Type.Integer({ default: 5_000_000, minimum: 1, maximum: 60_000_000, description: 'Most users to know; beyond, events of further users are unavailable.' }),
-  EVENT_LOG_BYTES: Bytes(256 * MIB, MIB, 64 * 1024 * MIB, 'How much of the newest events is kept for reading and resuming.'),
+  FAST_PATH: StringEnum(['on', 'off'] as const, { default: 'on', description: 'Whether events may be read on the fast path. `off` changes no verdict and no byte, and is several times slower.' }),
+  DEDUP_CAPACITY: Type.Integer({ default: 20_000_000, minimum: 1, maximum: MAX_DEDUP_CAPACITY, description: 'Most event ids to remember; the oldest are forgotten first.' }),
+  USER_CAPACITY: Type.Integer({ default: 5_000_000, minimum: 1, maximum: MAX_USER_CAPACITY, description: 'Most users to know; beyond, events of further users are unavailable.' }),
+  EVENT_LOG_BYTES: Bytes(256 * MIB, MIN_LOG_BYTES, 64 * 1024 * MIB, 'How much of the newest events is kept for reading and resuming.'),
   MAX_SUBSCRIBERS: Type.Integer({ default: 10_000, minimum: 0, maximum: 1_000_000, description: 'Most live connections at a time.' }),
   SHUTDOWN_TIMEOUT: Type.Integer({ default: 8, minimum: 1, maximum: 600, description: 'Most seconds that a stop may take.' }),
   WRITE_KEYS: List(readKeys, 'Keys that may send events, separated by commas: `key` or `name:key`; unset: everybody may.'),

@@ -2,16 +2,11 @@
  * The newest refusals of events and requests, for whoever looks for the mistake of a sender that sees no answer. Bounded in
  * number and in bytes, and no code can crowd out another. [OPS-1]
  */
-import { ORIGIN_MAX_LENGTH, POINTER_MAX_LENGTH, UNAVAILABLE_CODES, type EventError, type Rejection } from '../../schemas/index.ts'
+import {
+  ORIGIN_MAX_LENGTH, POINTER_MAX_LENGTH, REJECTIONS_MAX, REJECTIONS_MAX_BYTES, REJECTIONS_MAX_OF_A_CODE, UNAVAILABLE_CODES, type EventError, type Rejection
+} from '../../schemas/index.ts'
 import { PROBLEMS, type ProblemCode } from '../errors.ts'
 import type { Sender } from './ingest.ts'
-
-/** Most refusals kept, of all codes together and of one. */
-const MAX_ENTRIES = 1000
-const MAX_OF_A_CODE = 100
-
-/** Most bytes of the list as JSON. */
-const MAX_BYTES = 1024 * 1024
 
 const HEAD = '{"rejections":['
 const TAIL = ']}'
@@ -52,7 +47,7 @@ export class RejectionLog {
     const kept: EventError[] = []
     for (let i = errors.length - 1; i >= 0; i--) {
       const { code } = errors[i]
-      const room = left.get(code) ?? MAX_OF_A_CODE
+      const room = left.get(code) ?? REJECTIONS_MAX_OF_A_CODE
       left.set(code, room - 1)
       if (room > 0) kept.push(errors[i])
     }
@@ -79,8 +74,8 @@ export class RejectionLog {
     else ofCode.push(entry)
     this.#count++
     this.#bytes += entry.bytes
-    if (ofCode !== undefined && ofCode.length > MAX_OF_A_CODE) this.#evict(ofCode)
-    while (this.#count > MAX_ENTRIES || this.#bytes > MAX_BYTES) this.#evict(this.#mostFrequent())
+    if (ofCode !== undefined && ofCode.length > REJECTIONS_MAX_OF_A_CODE) this.#evict(ofCode)
+    while (this.#count > REJECTIONS_MAX || this.#bytes > REJECTIONS_MAX_BYTES) this.#evict(this.#mostFrequent())
   }
 
   #evict(ofCode: StoredRejection[]): void {

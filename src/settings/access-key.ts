@@ -1,4 +1,5 @@
 /** Keys as the settings list them: `key`, or `name:key`, of characters that every way of sending a key can carry. */
+import { KEY_MAX_LENGTH } from '../../schemas/index.ts'
 import { ItemMistake, listReader } from './list.ts'
 
 /** One key, with the name that logs and metrics know it by. */
@@ -6,9 +7,6 @@ export interface AccessKey {
   name?: string
   key: string
 }
-
-/** Most characters of a key; as many as `?key=` takes. */
-const KEY_MAX_LENGTH = 512
 
 /**
  * What a bearer token (RFC 6750, section 2.1), a WebSocket subprotocol (a token of RFC 9110, section 5.6.2) and a query string

@@ -1,11 +1,14 @@
 /**
  * The text form of a cursor over partitions: a name of the history, and for each partition its epoch and a position, as
- * variable-length numbers in base64url. 64 partitions fit into the 512 characters that a cursor may have.
+ * variable-length numbers in base64url.
  */
 import { InvalidCursorError } from '../backend.ts'
 
 /** Bytes of the name of a history. */
 export const HISTORY_BYTES = 6
+
+/** Most partitions: cursors of so many fit into CURSOR_MAX_LENGTH characters. */
+export const MAX_PARTITIONS = 64
 
 /** First byte of every cursor of this kind. */
 const VERSION = 2

@@ -10,6 +10,7 @@ import {
   type Allocate, type Backend, type EventStore, type Filter, type Judgement, type Location, type Page, type PageLimits, type Readiness
 } from '../backend.ts'
 import type { Batch } from '../batch.ts'
+import { HORIZON_MINUTES } from '../core/dedup/generations.ts'
 import { AppendSignal } from '../core/log/append-signal.ts'
 import { PartitionAggregator } from './aggregator.ts'
 import { Appender } from './append.ts'
@@ -38,7 +39,7 @@ const UPKEEP_ROUNDS = 10
 const FRESH = 20
 
 /** For how long an id is remembered, seconds. */
-const HORIZON_SECONDS = 8 * 86_400
+const HORIZON_SECONDS = HORIZON_MINUTES * 60
 
 /** What a redis backend is made of. */
 export interface RedisOptions extends Omit<EngineOptions, 'warn'> {
