@@ -1001,7 +1001,7 @@ class EventSender {
 }
 
 /**
- * Sends events in batches, and each until it has its verdict: a request without an answer, and events that could not be taken, are sent
+ * Sends events in batches, and each until it has its verdict: a request without an answer, and events that could not be accepted, are sent
  * again with the same ids, so that each counts once [DEDUP-3]. A page that is left sends what waits as a beacon.
  * @param {SenderOptions} options
  * @param {Partial<Host>} [host]

@@ -176,8 +176,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * See whether it takes requests
-         * @description Answers 503 while the service is stopping, or its store cannot take events; send requests elsewhere then.
+         * See whether it accepts requests
+         * @description Answers 503 while the service is stopping, or its store cannot accept events; send requests elsewhere then.
          */
         get: operations["isReady"];
         put?: never;
@@ -268,7 +268,7 @@ export interface paths {
          *     | `headers_too_large` | 431 | The headers are too long |
          *     | `internal_error` | 500 | Something went wrong here |
          *     | `not_implemented` | 501 | This part of HTTP is not served here |
-         *     | `all_unavailable` | 503 | No event could be taken now |
+         *     | `all_unavailable` | 503 | No event could be accepted now |
          *     | `storage_unavailable` | 503 | The storage cannot answer now |
          *     | `overloaded` | 503 | Too much is being sent at the same time |
          *     | `too_many_subscribers` | 503 | No more subscribers can be served |
@@ -289,7 +289,7 @@ export interface paths {
          *     | `timestamp_in_future` | The `timestamp` is more than 5 minutes ahead of the server; check the sender's clock. |
          *     | `invalid_properties` | A typed key of `properties` has a value of another type. |
          *     | `number_not_finite` | A number is too large to be kept. |
-         *     | `forbidden_key` | The key `__proto__` is not taken anywhere in an event. |
+         *     | `forbidden_key` | The key `__proto__` is not allowed anywhere in an event. |
          *     | `nesting_too_deep` | `properties` may be nested at most 16 levels deep. |
          *     | `event_too_large` | An event may have at most 32 KiB. |
          *     | `user_capacity` | No more users can be known just now; send the event again later, with the same id. |
@@ -418,7 +418,7 @@ export interface components {
         EventErrorCode: string;
         /**
          * EventError
-         * @description Why one event was not taken.
+         * @description Why one event was not accepted.
          * @example {
          *       "index": 2,
          *       "event_id": "019ab10e-4250-7aa4-b3f1-7c6d5e4f3a03",
@@ -457,7 +457,7 @@ export interface components {
         Receipt: {
             /**
              * Format: int64
-             * @description Events taken and counted now.
+             * @description Events accepted and counted now.
              */
             accepted: number;
             /**
@@ -472,7 +472,7 @@ export interface components {
             rejected: number;
             /**
              * Format: int64
-             * @description Events that could not be taken now; send them again with the same id.
+             * @description Events that could not be accepted now; send them again with the same id.
              */
             unavailable: number;
             /**
@@ -480,7 +480,7 @@ export interface components {
              * @description Of the accepted ones, those too old for any window to count.
              */
             late: number;
-            /** @description An opaque place in the order of arrival. It names the history it belongs to and a position in it. */
+            /** @description An opaque text: the history that it belongs to, and a position in its order of arrival. */
             cursor: string;
             /** @description One entry for each rejected or unavailable event, by index. */
             errors: components["schemas"]["EventError"][];
@@ -569,7 +569,7 @@ export interface components {
             request_id: string;
             /**
              * Format: int64
-             * @description Events taken and counted now.
+             * @description Events accepted and counted now.
              */
             accepted: number;
             /**
@@ -584,7 +584,7 @@ export interface components {
             rejected: number;
             /**
              * Format: int64
-             * @description Events that could not be taken now; send them again with the same id.
+             * @description Events that could not be accepted now; send them again with the same id.
              */
             unavailable: number;
             /**
@@ -592,7 +592,7 @@ export interface components {
              * @description Of the accepted ones, those too old for any window to count.
              */
             late: number;
-            /** @description An opaque place in the order of arrival. It names the history it belongs to and a position in it. */
+            /** @description An opaque text: the history that it belongs to, and a position in its order of arrival. */
             cursor: string;
             /** @description One entry for each rejected or unavailable event, by index. */
             errors: components["schemas"]["EventError"][];
@@ -602,7 +602,7 @@ export interface components {
          * @description Problem details of a request that may be sent again, together with its receipt where the events were looked at.
          * @example {
          *       "type": "/problems/all_unavailable",
-         *       "title": "No event could be taken now",
+         *       "title": "No event could be accepted now",
          *       "status": 503,
          *       "code": "all_unavailable",
          *       "detail": "see `errors`; send the same request again",
@@ -644,7 +644,7 @@ export interface components {
             request_id: string;
             /**
              * Format: int64
-             * @description Events taken and counted now.
+             * @description Events accepted and counted now.
              */
             accepted?: number;
             /**
@@ -659,7 +659,7 @@ export interface components {
             rejected?: number;
             /**
              * Format: int64
-             * @description Events that could not be taken now; send them again with the same id.
+             * @description Events that could not be accepted now; send them again with the same id.
              */
             unavailable?: number;
             /**
@@ -667,7 +667,7 @@ export interface components {
              * @description Of the accepted ones, those too old for any window to count.
              */
             late?: number;
-            /** @description An opaque place in the order of arrival. It names the history it belongs to and a position in it. */
+            /** @description An opaque text: the history that it belongs to, and a position in its order of arrival. */
             cursor?: string;
             /** @description One entry for each rejected or unavailable event, by index. */
             errors?: components["schemas"]["EventError"][];
@@ -836,7 +836,7 @@ export interface components {
             unique_users: number;
             /** @description Every UTC hour from that of `from` to that of `to`; the first and the last are partial. */
             events_per_hour: components["schemas"]["HourCount"][];
-            /** @description An opaque place in the order of arrival. It names the history it belongs to and a position in it. */
+            /** @description An opaque text: the history that it belongs to, and a position in its order of arrival. */
             cursor: string;
         };
         /**
@@ -1017,7 +1017,7 @@ export interface components {
          */
         EventPage: {
             events: components["schemas"]["ActivityEvent"][];
-            /** @description An opaque place in the order of arrival. It names the history it belongs to and a position in it. */
+            /** @description An opaque text: the history that it belongs to, and a position in its order of arrival. */
             cursor: string;
             /** @description Whether more was retained after this page when it was made. */
             has_more: boolean;
@@ -1499,7 +1499,7 @@ export interface operations {
                     "application/json": components["schemas"]["Receipt"];
                 };
             };
-            /** @description Some events were not taken; `errors` says which and why. */
+            /** @description Some events were not accepted; `errors` says which and why. */
             207: {
                 headers: {
                     "x-request-id": components["headers"]["RequestId"];
@@ -1668,7 +1668,7 @@ export interface operations {
             };
             431: components["responses"]["HeadersTooLarge"];
             500: components["responses"]["InternalError"];
-            /** @description Nothing could be taken now; send the same request again. */
+            /** @description Nothing could be accepted now; send the same request again. */
             503: {
                 headers: {
                     "x-request-id": components["headers"]["RequestId"];
@@ -1679,7 +1679,7 @@ export interface operations {
                     /**
                      * @example {
                      *       "type": "/problems/all_unavailable",
-                     *       "title": "No event could be taken now",
+                     *       "title": "No event could be accepted now",
                      *       "status": 503,
                      *       "code": "all_unavailable",
                      *       "detail": "see `errors`; send the same request again",
@@ -2086,7 +2086,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It takes requests. */
+            /** @description It accepts requests. */
             200: {
                 headers: {
                     "x-request-id": components["headers"]["RequestId"];
@@ -2133,7 +2133,7 @@ export interface operations {
                      *       "title": "The service is not ready",
                      *       "status": 503,
                      *       "code": "not_ready",
-                     *       "detail": "the store cannot take events now",
+                     *       "detail": "the store cannot accept events now",
                      *       "request_id": "019ab10e-4a20-7d3e-8c5b-1f2e3d4c5b05"
                      *     }
                      */

@@ -59,7 +59,7 @@ const messagesOf = (schemas: readonly TSchema[]) => schemas.map((schema) => ({ $
 
 /** What clients send, and what it is answered with beside an `error`. */
 const REQUESTS: readonly { id: string, title: string, messages: readonly TSchema[], answer: TSchema }[] = [
-  { id: 'receivePublish', title: 'Events to take', messages: [PublishFrame, Event, EventBatch], answer: AckFrame },
+  { id: 'receivePublish', title: 'Events to accept', messages: [PublishFrame, Event, EventBatch], answer: AckFrame },
   { id: 'receiveSubscribe', title: 'A filter, or none', messages: [SubscribeFrame, UnsubscribeFrame], answer: SubscribedFrame },
   { id: 'receiveWatch', title: 'A window to watch', messages: [WatchFrame], answer: WatchingFrame },
   { id: 'receiveUnwatch', title: 'A window no longer to watch', messages: [UnwatchFrame], answer: UnwatchedFrame },
@@ -74,8 +74,11 @@ function receiving({ id, title, messages, answer }: (typeof REQUESTS)[number]) {
   return [id, { action: 'receive', channel, title, summary: title, description: 'Answered in the order in which frames come.', messages: messagesOf(messages), reply }]
 }
 
-/** Makes the document. The same version gives the same document. */
-export function asyncApiDocument(version: string): object {
+/**
+ * Makes the document. The same version gives the same document.
+ * @param basePath the path under which a proxy serves the service; empty without one
+ */
+export function asyncApiDocument(version: string, basePath = ''): object {
   const carried = [...SERVER_FRAMES, ...CLIENT_FRAMES, Event, EventBatch]
   const schemas: Components = {}
   for (const schema of [...REFERENCED, ...SERVER_FRAMES, ...CLIENT_FRAMES]) publish(json(schema), schemas)
@@ -92,7 +95,13 @@ export function asyncApiDocument(version: string): object {
     },
     defaultContentType: 'application/json',
     servers: {
-      local: { host: 'localhost:8080', protocol: 'ws', description: 'The service where its README starts it.', security: [{ $ref: '#/components/securitySchemes/key' }] }
+      local: {
+        host: 'localhost:8080',
+        ...basePath !== '' && { pathname: basePath },
+        protocol: 'ws',
+        description: 'The service where its README starts it.',
+        security: [{ $ref: '#/components/securitySchemes/key' }]
+      }
     },
     channels: {
       live: {

@@ -61,7 +61,7 @@ const receipt: Receipt = { accepted: 4, duplicates: 0, rejected: 0, unavailable:
 /** A receipt of which one event was rejected. */
 export const MIXED_RECEIPT: Receipt = { accepted: 2, duplicates: 1, rejected: 1, unavailable: 0, late: 0, cursor, errors: [eventError] }
 
-/** A receipt of which nothing could be taken. */
+/** A receipt of which nothing could be accepted. */
 const unavailableReceipt: Receipt = {
   ...receipt,
   accepted: 0,
@@ -201,7 +201,7 @@ export const EXAMPLES: Readonly<Examples> = {
   },
   UnavailableProblem: {
     type: '/problems/all_unavailable',
-    title: 'No event could be taken now',
+    title: 'No event could be accepted now',
     status: 503,
     code: 'all_unavailable',
     detail: 'see `errors`; send the same request again',

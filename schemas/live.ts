@@ -102,7 +102,7 @@ export const ErrorFrame = Type.Object(
 
 export const PublishFrame = Type.Object(
   { type: Type.Literal('publish'), id: FrameId, events: Type.Array(ref(Event)) },
-  { $id: 'PublishFrame', title: 'PublishFrame', description: 'Events to take; a bare event or array is the same without an id.', additionalProperties: false }
+  { $id: 'PublishFrame', title: 'PublishFrame', description: 'Events to accept; a bare event or array is the same without an id.', additionalProperties: false }
 )
 
 export const SubscribeFrame = Type.Object(

@@ -12,7 +12,7 @@ export const REJECTION_CODES = [
   'forbidden_key', 'nesting_too_deep', 'event_too_large'
 ] as const
 
-/** Why one event could not be taken now: it may be sent again, with the same id. */
+/** Why one event could not be accepted now: it may be sent again, with the same id. */
 export const UNAVAILABLE_CODES = ['user_capacity', 'storage_full', 'storage_unavailable', 'clock_unsettled'] as const
 
 export type RejectionCode = (typeof REJECTION_CODES)[number]
@@ -26,17 +26,17 @@ export const EventError = Type.Object(
     pointer: Type.String({ description: 'JSON Pointer (RFC 6901) to the field within the event; empty for the whole event.' }),
     detail: Type.String({ description: 'What was wrong, for people.' })
   },
-  { $id: 'EventError', title: 'EventError', description: 'Why one event was not taken.' }
+  { $id: 'EventError', title: 'EventError', description: 'Why one event was not accepted.' }
 )
 
 export type EventError = Static<typeof EventError>
 
 /** The fields of a receipt, to be spread where another schema carries them as well. */
 export const receiptFields = {
-  accepted: Count('Events taken and counted now.'),
+  accepted: Count('Events accepted and counted now.'),
   duplicates: Count('Events whose id was known already; a success that changed nothing.'),
   rejected: Count('Events that break the contract; do not send them again unchanged.'),
-  unavailable: Count('Events that could not be taken now; send them again with the same id.'),
+  unavailable: Count('Events that could not be accepted now; send them again with the same id.'),
   late: Count('Of the accepted ones, those too old for any window to count.'),
   cursor: Cursor,
   errors: Type.Array(ref(EventError), { description: 'One entry for each rejected or unavailable event, by index.' })

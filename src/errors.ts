@@ -32,7 +32,7 @@ export const PROBLEMS = {
   headers_too_large: { status: 431, title: 'The headers are too long' },
   internal_error: { status: 500, title: 'Something went wrong here' },
   not_implemented: { status: 501, title: 'This part of HTTP is not served here' },
-  all_unavailable: { status: 503, title: 'No event could be taken now' },
+  all_unavailable: { status: 503, title: 'No event could be accepted now' },
   storage_unavailable: { status: 503, title: 'The storage cannot answer now' },
   overloaded: { status: 503, title: 'Too much is being sent at the same time' },
   too_many_subscribers: { status: 503, title: 'No more subscribers can be served' },

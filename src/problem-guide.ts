@@ -41,11 +41,11 @@ const REQUESTS: Readonly<Record<ProblemCode, readonly [meaning: string, detail: 
   headers_too_large: ['The line and the headers of the request are too long.', 'the line and the headers of a request may have at most 64 KiB'],
   internal_error: ['The service failed in a way that is not known; its log has more.', 'the service failed; its log says more under this request_id'],
   not_implemented: ['The request asks for a part of HTTP that is not served here.', 'transfer-encoding may only be chunked; compress with content-encoding'],
-  all_unavailable: ['No event could be taken now. Send the same request again, with the same ids.', 'see `errors`; send the same request again'],
+  all_unavailable: ['No event could be accepted now. Send the same request again, with the same ids.', 'see `errors`; send the same request again'],
   storage_unavailable: ['The storage cannot answer. Nothing has changed; send the same request again.', 'nothing has changed; send the same request again'],
   overloaded: ['Too much arrives at the same time. Nothing was taken; send the same request again.', 'nothing was taken; send the same request again'],
   too_many_subscribers: ['All places for live connections are taken. Come back after `Retry-After`.', 'no more live connections can be served now'],
-  not_ready: ['The service is starting, or its storage is not there.', 'the store cannot take events now'],
+  not_ready: ['The service is starting, or its storage is not there.', 'the store cannot accept events now'],
   stopping: ['The service is about to end. Send the same request again.', 'send the request again, it goes to another instance or to the next start'],
   http_version_not_supported: ['The request is of a version of HTTP that is not spoken here.', 'speak HTTP/1.1 here']
 }
@@ -75,7 +75,7 @@ const EVENTS: Readonly<Record<EventCode, readonly [meaning: string, pointer: str
   ],
   invalid_properties: ['A typed key of `properties` has a value of another type.', '/properties/amount', 'properties.amount must be number'],
   number_not_finite: ['A number is too large to be kept.', '/properties/x', 'a number is too large to be read exactly enough'],
-  forbidden_key: ['The key `__proto__` is not taken anywhere in an event.', '/properties/__proto__', '__proto__ cannot be a key'],
+  forbidden_key: ['The key `__proto__` is not allowed anywhere in an event.', '/properties/__proto__', '__proto__ cannot be a key'],
   nesting_too_deep: ['`properties` may be nested at most 16 levels deep.', '/properties/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a', 'properties may be nested at most 16 levels deep'],
   event_too_large: ['An event may have at most 32 KiB.', '', 'an event may have at most 32768 bytes; this one has 40153'],
   user_capacity: ['No more users can be known just now; send the event again later, with the same id.', '', 'no more users can be known just now; send the event again later, with the same id'],

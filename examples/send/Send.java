@@ -19,7 +19,7 @@ import java.util.regex.Pattern;
  */
 public final class Send {
   private static final int BATCH = 1000;
-  /** A receipt says how many events were not taken; a program that has a JSON library reads `errors` as well. */
+  /** A receipt says how many events were not accepted; a program that has a JSON library reads `errors` as well. */
   private static final Pattern UNAVAILABLE = Pattern.compile("\"unavailable\":(\\d+)");
   private static final HttpClient CLIENT = HttpClient.newBuilder().connectTimeout(Duration.ofSeconds(10)).build();
 

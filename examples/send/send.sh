@@ -11,7 +11,7 @@ if [ -n "${WRITE_KEY:-}" ]; then set -- "$@" -H "authorization: Bearer $WRITE_KE
 while answer=$(curl "$@" "${EVENT_SERVICE:-http://localhost:8080}/events"); do
   case $answer in
     *'"unavailable":0,'*) break ;; # all counted or rejected
-    *'"unavailable":'*) sleep 1 ;; # a part was not taken: the same again
+    *'"unavailable":'*) sleep 1 ;; # a part was not accepted: the same again
     *) break ;;                    # the request itself is wrong
   esac
 done

@@ -32,7 +32,7 @@ def send(lines):
             response.raise_for_status()
         if not answer["unavailable"]:
             return answer["errors"]
-        time.sleep(1)  # 207: a part was not taken
+        time.sleep(1)  # 207: a part was not accepted
 
 
 lines = filter(None, (line.strip() for line in sys.stdin))

@@ -45,7 +45,7 @@ export class FrameError extends Error {
   }
 }
 
-/** Events to take: one event or an array of them, as JSON. */
+/** Events to accept: one event or an array of them, as JSON. */
 export interface Publish {
   type: 'publish'
   id?: FrameId

@@ -50,7 +50,7 @@ export default fp(async (app) => {
   const documents = [
     { url: '/openapi.json', type: 'application/json; charset=utf-8', make: () => pretty(app.swagger()) },
     { url: '/openapi.yaml', type: 'application/yaml; charset=utf-8', make: () => yaml(app.swagger()) },
-    { url: '/asyncapi.json', type: 'application/json; charset=utf-8', make: () => pretty(asyncApiDocument(packageJson.version)) }
+    { url: '/asyncapi.json', type: 'application/json; charset=utf-8', make: () => pretty(asyncApiDocument(packageJson.version, app.settings.BASE_PATH)) }
   ]
   for (const { url, type, make } of documents) {
     const bytes = once(async () => Buffer.from(await make()))

@@ -116,7 +116,7 @@ export default fp(async (app) => {
     if (known !== null) throw new ProblemError('forbidden', `this needs a ${scope} key, and this key is for something else`, challenge('insufficient_scope'))
     const { authorization } = request.headers
     if (authorization !== undefined && !BEARER.test(authorization)) { // which may hold the key itself, so nothing of it is repeated
-      throw new ProblemError('unauthorized', 'the header must be `Authorization: Bearer <key>`; other schemes, such as Basic or Token, are not taken', challenge('invalid_request'))
+      throw new ProblemError('unauthorized', 'the header must be `Authorization: Bearer <key>`; other schemes, such as Basic or Token, are not accepten', challenge('invalid_request'))
     }
     if (sentKey(request) === undefined) throw new ProblemError('unauthorized', `this needs a ${scope} key; ${howToSend(request)}`, challenge())
     throw new ProblemError('unauthorized', 'this key is not known', challenge('invalid_token'))

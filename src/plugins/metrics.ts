@@ -83,7 +83,7 @@ export default fp(async (app) => {
   let late = 0
   registry.registerMetric(new Counter({
     name: 'events_total',
-    help: 'Events received, by verdict, and where they were not taken by the reason.',
+    help: 'Events received, by verdict, and where they were not accepted by the reason.',
     labelNames: ['verdict', 'reason'],
     registers: [],
     collect() {

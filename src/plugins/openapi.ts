@@ -170,7 +170,13 @@ function publishSchemas(document: Document, operations: readonly Operation[]): v
   document.components = { ...document.components, schemas: components, headers: HEADERS }
 }
 
-const complete: SwaggerTransformObject = (made) => {
+/** A document whose examples of problems have the `type` that the service gives them under a base path. */
+function withProblemTypes(document: Document, basePath: string): Document {
+  if (basePath === '') return document
+  return JSON.parse(JSON.stringify(document), (key, value) => key === 'type' && String(value).startsWith('/problems/') ? `${basePath}${value}` : value)
+}
+
+const complete = (basePath: string): SwaggerTransformObject => (made) => {
   if (!('openapiObject' in made)) throw new TypeError('only OpenAPI is made here')
   const document: Document = JSON.parse(JSON.stringify(made.openapiObject))
   const operations = Object.values(document.paths).flatMap((path) => Object.values(path))
@@ -186,7 +192,7 @@ const complete: SwaggerTransformObject = (made) => {
   }
   setBodyExamples(document, bodyExamples())
   share(document)
-  return document as object
+  return withProblemTypes(document, basePath)
 }
 
 const makeOptions = (basePath: string): FastifyDynamicSwaggerOptions => ({
@@ -216,7 +222,7 @@ const makeOptions = (basePath: string): FastifyDynamicSwaggerOptions => ({
   convertConstToEnum: false,
   refResolver: { buildLocalReference: (json, _base, _fragment, i) => String(json.$id ?? `def-${i}`) },
   transform: addSecurity,
-  transformObject: complete
+  transformObject: complete(basePath)
 })
 
 export default fp(async (app) => {

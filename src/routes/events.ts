@@ -40,14 +40,14 @@ const postSchema = {
   response: {
     ...GUARDED_PROBLEMS,
     200: json(Receipt, 'Every event was accepted or known already.'),
-    207: json(Receipt, 'Some events were not taken; `errors` says which and why.'),
+    207: json(Receipt, 'Some events were not accepted; `errors` says which and why.'),
     400: problem('The body or the query cannot be read.'),
     408: problem('The body did not arrive in time.'),
     413: problem('The body is too large, or holds too many events.'),
     415: problem('The media type or the content encoding is not known.'),
     422: problem('Every event was rejected; nothing was stored.', ReceiptProblem),
     429: problem('Too many requests; `Retry-After` says when to go on.'),
-    503: problem('Nothing could be taken now; send the same request again.', UnavailableProblem)
+    503: problem('Nothing could be accepted now; send the same request again.', UnavailableProblem)
   }
 }
 

@@ -25,9 +25,9 @@ const livenessSchema = {
 const readinessSchema = {
   operationId: 'isReady',
   tags: ['operations'],
-  summary: 'See whether it takes requests',
-  description: 'Answers 503 while the service is stopping, or its store cannot take events; send requests elsewhere then.',
-  response: { ...COMMON_PROBLEMS, 200: json(Liveness, 'It takes requests.'), 503: problem('Not now.') }
+  summary: 'See whether it accepts requests',
+  description: 'Answers 503 while the service is stopping, or its store cannot accept events; send requests elsewhere then.',
+  response: { ...COMMON_PROBLEMS, 200: json(Liveness, 'It accepts requests.'), 503: problem('Not now.') }
 }
 
 const health: FastifyPluginAsyncTypebox = async (app) => {
@@ -50,7 +50,7 @@ const health: FastifyPluginAsyncTypebox = async (app) => {
 
   app.get('/health/ready', { schema: readinessSchema, config, logLevel }, async () => {
     const { ready, detail } = app.isStopping() ? { ready: false, detail: 'the service is stopping' } : app.store.readiness()
-    if (!ready) throw new ProblemError('not_ready', detail ?? 'the store cannot take events now', { 'retry-after': '1' })
+    if (!ready) throw new ProblemError('not_ready', detail ?? 'the store cannot accept events now', { 'retry-after': '1' })
     return { status: 'ok' as const }
   })
 }

@@ -47,8 +47,8 @@ const listSchema = {
 /** Statuses after which the same request may be sent again. */
 const RETRIED_STATUSES: ReadonlySet<number | undefined> = new Set([408, 429, 503])
 
-/** What is known of a code; undefined where there is no such code. */
-function kindOf(code: string): ProblemKind | undefined {
+/** What is known of a code, with an example as it is answered under a base path; undefined where there is no such code. */
+function kindOf(code: string, basePath: string): ProblemKind | undefined {
   const request = Object.hasOwn(PROBLEMS, code) ? code as ProblemCode : undefined
   const event = EVENT_CODES.find((known) => known === code)
   if (request === undefined && event === undefined) return undefined
@@ -60,17 +60,18 @@ function kindOf(code: string): ProblemKind | undefined {
     meaning: request && meaningOf(request),
     event: event && eventMeaningOf(event),
     retry: RETRIED_STATUSES.has(status) || UNAVAILABLE_CODES.some((unavailable) => unavailable === code),
-    example: request && exampleOf(request),
+    example: request && { ...exampleOf(request), type: `${basePath}/problems/${request}` },
     event_example: event && eventExampleOf(event)
   }
 }
 
 const problems: FastifyPluginAsyncTypebox = async (app) => {
-  const all = { problems: [...new Set([...Object.keys(PROBLEMS), ...EVENT_CODES])].map((code) => kindOf(code)!) }
+  const { BASE_PATH: basePath } = app.settings
+  const all = { problems: [...new Set([...Object.keys(PROBLEMS), ...EVENT_CODES])].map((code) => kindOf(code, basePath)!) }
   app.get('/problems', { schema: listSchema }, async () => all)
 
   app.get('/problems/:code', { schema }, async ({ params: { code } }) => {
-    const kind = kindOf(code)
+    const kind = kindOf(code, basePath)
     if (kind === undefined) throw new ProblemError('not_found', 'there is no problem of this code')
     return kind
   })

@@ -130,7 +130,7 @@ export const SOCKET_CASES: Readonly<Record<string, Case>> = {
     await post(app, [anEvent({ event_type: 'signup' }), anEvent({ event_type: 'click' })])
     t.match((await client.next('events', ({ events }) => events.length > 0)).events, [{ event_type: 'click' }], bound.answer)
   },
-  'frames of events that its peer has not taken': async (t, bound) => {
+  'frames of events that have not left for its peer': async (t, bound) => {
     const rig = createRig()
     const peer = new FakePeer()
     rig.hub.openSession(peer, { canRead: true, canWrite: true, filter: {}, location: rig.here })

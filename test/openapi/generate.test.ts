@@ -22,6 +22,15 @@ t.test('what is committed is what the service serves, byte for byte and whatever
   t.same(await findDrift(folder), [])
 })
 
+t.test('under a base path, examples of problems and the address of the live connection have it', async (t) => {
+  const app = await startApp(t, { BASE_PATH: '/events-api' })
+  const { body } = await app.inject('/openapi.json')
+  t.match(body, '"type": "/events-api/problems/')
+  t.notMatch(body, '"type": "/problems/')
+  t.match((await app.inject('/asyncapi.json')).json().servers.local, { pathname: '/events-api' })
+  t.match((await app.inject('/problems/cursor_lost')).json().example, { type: '/events-api/problems/cursor_lost' })
+})
+
 t.test('JSON and YAML say the same', async (t) => {
   const [json, yaml] = await Promise.all(NAMES.map((name) => readFile(new URL(name, folder), 'utf8')))
   t.same(parse(yaml), JSON.parse(json))

@@ -37,7 +37,7 @@ t.test('live and ready', async (t) => {
   }
 })
 
-t.test('not ready while the store cannot take events', async (t) => {
+t.test('not ready while the store cannot accept events', async (t) => {
   const app = await startApp(t)
   t.intercept(app.store, 'readiness', { value: () => ({ ready: false, detail: 'reading the journal, 40 % done' }) })
   const response = await app.inject('/health/ready')
