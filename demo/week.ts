@@ -6,7 +6,7 @@ const HOUR = 3_600_000
 const BY_HOUR = [3, 2, 1, 1, 1, 2, 4, 7, 9, 10, 11, 12, 13, 12, 11, 11, 12, 14, 17, 20, 21, 18, 12, 6]
 
 /**
- * Times spread over a stretch as visitors come, in order; the hours are those of this machine's time zone. O(hours + count).
+ * Times spread over a span as visitors come, in order; the hours are those of this machine's time zone. O(hours + count).
  * @param from milliseconds since 1970
  * @param to without this moment itself
  */

@@ -140,7 +140,7 @@ t.test('visitors come by day more than by night', async (t) => {
   const to = new Date(2026, 10, 23, 12, 34).getTime()
   const times = spread(to - 3 * 86_400_000, to, 10_000)
   t.equal(times.length, 10_000)
-  t.ok(times.every((time, i) => time >= (times[i - 1] ?? to - 3 * 86_400_000) && time < to), 'in order, and within the stretch')
+  t.ok(times.every((time, i) => time >= (times[i - 1] ?? to - 3 * 86_400_000) && time < to), 'in order, and within the span')
   const byHour = Map.groupBy(times, (time) => new Date(time).getHours())
   t.ok(byHour.get(20)!.length > 10 * byHour.get(3)!.length)
   t.same(spread(to, to, 0), [])

@@ -1,5 +1,5 @@
 /**
- * The longest stretch for which the core keeps the event loop, while many ids grow, expire one by one as new ones come,
+ * The longest time for which the core keeps the event loop, while many ids grow, expire one by one as new ones come,
  * and at last all expire at once. Time is simulated; the figures are not. Prints its rows as JSON.
  */
 import { createHistogram, PerformanceObserver } from 'node:perf_hooks'

@@ -96,7 +96,7 @@ export class RefusedError extends Error {
   override name = 'RefusedError'
 }
 
-/** Whether a store can take events now, and if not, why and how far it is. */
+/** Whether a store can accept events now, and if not, why and how far it is. */
 export interface Readiness {
   ready: boolean
   /** For people; holds nothing internal. */
@@ -107,13 +107,13 @@ export interface Readiness {
 export const READY: Readiness = { ready: true }
 
 /**
- * Takes events exactly once and hands them out again in order of arrival.
+ * Counts events exactly once and returns them again in order of arrival.
  *
- * - *Atomicity.* `append` claims each id and counts its event in one step: no reader, here or in the aggregator, ever
+ * - *Atomicity.* `append` remembers each id and counts its event in one step: no reader, here or in the aggregator, ever
  *   sees one without the other. [DEDUP-3]
  * - *Order.* Events of one batch are judged in their order; of one id the first wins, the others are duplicates.
  *   Contents are not compared. [DEDUP-1]
- * - *A duplicate is a verdict, not an error*, and changes nothing. So is an unavailable event; it claims nothing.
+ * - *A duplicate is a verdict, not an error*, and changes nothing. So is an unavailable event; its id stays unknown.
  * - *Visibility.* When `append` has resolved, the next summary and the next page include the batch. [ING-2]
  * - *Now* never goes back. [TIME-3]
  *
@@ -128,7 +128,7 @@ export interface EventStore {
    * later of them, so that what is rejected would be by both [TIME-4].
    */
   latestNow(): number
-  /** Judges and takes the events of a batch. */
+  /** Judges the events of a batch, counts and keeps those that are accepted. */
   append(batch: Batch): Promise<Judgement>
   /** Judges as `append` would, and changes nothing. [ING-4] */
   check(batch: Batch): Promise<Judgement>
@@ -148,13 +148,13 @@ export interface EventStore {
   newest(filter: Filter, limits: PageLimits): Promise<Page>
   /** Calls back, at most once a turn of the event loop, after events have become readable. Returns a function that ends it. */
   onAppend(listener: () => void): () => void
-  /** Whether it can take events now. Cheap. */
+  /** Whether it can accept events now. Cheap. */
   readiness(): Readiness
   /** What the store says of itself. Cheap. */
   health(): StoreHealth
   /** Does a small piece of the upkeep that time brings (expiry); called now and then, also in silence. */
   maintain(): void
-  /** Flushes and lets go of everything. */
+  /** Flushes, and closes everything. */
   close(): Promise<void>
 }
 

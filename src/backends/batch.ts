@@ -14,13 +14,13 @@ export const Verdict = {
   Late: 2,
   /** Its id was known. [DEDUP-1] */
   Duplicate: 3,
-  /** Not taken: its user is not known and no more can be. [DEDUP-4] */
+  /** Not accepted: its user is not known and no more can be. [DEDUP-4] */
   UserCapacity: 4,
-  /** Not taken: the engine has no room. [STORE-3] */
+  /** Not accepted: the engine has no room. [STORE-3] */
   StorageFull: 5,
-  /** Not taken: the engine cannot be used. [STORE-3] */
+  /** Not accepted: the engine cannot be used. [STORE-3] */
   StorageUnavailable: 6,
-  /** Not taken: the wall clock has leapt, and by the two times that it may be now the event has different verdicts. [TIME-4] */
+  /** Not accepted: the wall clock has leapt, and by the two times that it may be now the event has different verdicts. [TIME-4] */
   ClockUnsettled: 7
 } as const
 

@@ -141,7 +141,7 @@ export function backendSuite(t: Test, name: string, make: MakeBackend, traits: P
   })
 
   if (hasCapacities) {
-    t.test(`${name}: unavailable at user capacity claims nothing [DEDUP-4]`, async (t) => {
+    t.test(`${name}: the id of an event that is unavailable at user capacity stays unknown [DEDUP-4]`, async (t) => {
       const rig = await new Rig().open(t, make, { userCapacity: 1 })
       const bob = rig.event({ user_id: 'bob', ago: 0 })
       t.match(await rig.send(rig.event({ user_id: 'ada', ago: 6 * DAY }), bob), {

@@ -15,7 +15,7 @@ const PATIENCE = 2000
 const LOG_LIMIT = 64 << 20
 
 /** One open connection to the database, with transactions that are rolled back when they fail. */
-export class Connection {
+export class SqliteConnection {
   readonly db: DatabaseSync
   readonly #sync: Sync
   readonly #commit: Commit

@@ -5,7 +5,7 @@
 import { dirname } from 'node:path'
 import { RefusedError } from '../backend.ts'
 import type { ClockReading } from '../core/clock/clock-reading.ts'
-import { Connection, type Commit, type Sync } from './connection.ts'
+import { SqliteConnection, type Commit, type Sync } from './connection.ts'
 import { damageOf } from './damage.ts'
 import { identityOf, syncFolder } from './folder.ts'
 import { HighWaterMark, isCurrent } from './high-water-mark.ts'
@@ -48,7 +48,7 @@ export interface Found {
 /** A file that is open. */
 export class JournalFile {
   readonly #options: FileOptions
-  #connection: Connection
+  #connection: SqliteConnection
   #rows: RowTable
   readonly #mark: HighWaterMark
   readonly #identity: string | undefined
@@ -67,7 +67,7 @@ export class JournalFile {
     this.#index = new LogIndex(file)
     const marked = options.isLockNew ? 0 : this.#mark.found?.end ?? 0
     try {
-      this.#connection = new Connection(file, options.sync, options.commit)
+      this.#connection = new SqliteConnection(file, options.sync, options.commit)
     } catch (error) {
       this.#mark.close()
       throw error
@@ -154,7 +154,7 @@ export class JournalFile {
     this.#close()
     // SQLite takes what the log shows for durable and would copy it into the database, in front of what was lost.
     secureLog(`${file}-wal`)
-    this.#connection = new Connection(file, sync, commit)
+    this.#connection = new SqliteConnection(file, sync, commit)
     this.#rows = this.#prepare(this.#rows.end)
     const { end } = this.#rows
     const stored = this.#rows.storedEnd()

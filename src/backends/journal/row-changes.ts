@@ -1,6 +1,6 @@
 /** Changes of rows that are there: old ones are deleted, and ones from the future get the present time; a few in each commit. */
 import type { ClockReading } from '../core/clock/clock-reading.ts'
-import type { Connection } from './connection.ts'
+import type { SqliteConnection } from './connection.ts'
 
 /** Rows, and bytes in them, that one commit changes at the most, and pages that are given back at a time. */
 const CHANGED_ROWS = 256
@@ -11,7 +11,7 @@ const VACUUM_PAGES = 512
  * Deletes some of the oldest rows that arrived before a time by both clocks and end at or before a position, and gives
  * free pages back when there are more than the next rows are likely to need.
  */
-export function trimRows(connection: Connection, before: ClockReading, position: number): void {
+export function trimRows(connection: SqliteConnection, before: ClockReading, position: number): void {
   const { db } = connection
   let end: number | undefined
   let rows = 0
@@ -37,7 +37,7 @@ export function trimRows(connection: Connection, before: ClockReading, position:
  * ended in between, it can be done once more.
  * @param committed called after each commit
  */
-export function retimeRows(connection: Connection, wall: number, committed: () => void): void {
+export function retimeRows(connection: SqliteConnection, wall: number, committed: () => void): void {
   const { db } = connection
   const select = db.prepare('SELECT position, length(columns) + length(events) AS bytes FROM rows WHERE position >= ? ORDER BY position')
   const update = db.prepare(`UPDATE rows SET wall = ?1, row_checksum = checksum_of_row(position, count, ?1, elapsed, columns_checksum, events_checksum)

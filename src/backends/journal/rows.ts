@@ -1,5 +1,5 @@
 /**
- * The rows of the journal as bytes: the claimed events of some batches side by side, as columns and as one run of
+ * The rows of the journal as bytes: the reserved events of some batches side by side, as columns and as one run of
  * canonical JSON. Both are made where the batches are, so that the writing thread only hands them on.
  *
  * Columns of n events, little-endian as every platform of Node is: n times (float64, milliseconds since 1970), n ids (four
@@ -62,7 +62,7 @@ export function viewColumns(bytes: Uint8Array, count: number): Columns {
 }
 
 /**
- * Packs the claimed events of batches, in order, into rows from a position on. All rows lie in one buffer, which is theirs
+ * Packs the reserved events of batches, in order, into rows from a position on. All rows lie in one buffer, which is theirs
  * alone: `memory` if it is large enough. O(bytes).
  */
 export function packRows(batches: readonly Batch[], position: number, { wall, elapsed }: ClockReading, memory: ArrayBuffer): Row[] {

@@ -54,7 +54,7 @@ for (const [name, fault, code] of [
   ['reaches the file although it fails', Fault.After, 'storage_unavailable'],
   ['finds the disk full', Fault.Full, 'storage_full']
 ] as const) {
-  t.test(`a commit that ${name}: nothing partial, claims are taken back, and it recovers by itself [STORE-3]`, async (t) => {
+  t.test(`a commit that ${name}: nothing partial, reservations are aborted, and it recovers by itself [STORE-3]`, async (t) => {
     const disk = new FaultSwitch()
     const directory = makeFolder(t)
     let journal = await Journal.open(t, directory, { thread: disk.thread, userCapacity: 3 })

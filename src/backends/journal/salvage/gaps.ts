@@ -1,7 +1,7 @@
 /** Positions of which nothing was found, as ranges that shrink as rows are found. */
 
 /** Positions from one to before another one. */
-export interface Gap {
+export interface MissingRange {
   from: number
   to: number
 }
@@ -9,9 +9,9 @@ export interface Gap {
 /** A set of positions that shrinks. Looking up costs O(log gaps). */
 export class Gaps {
   /** In order, none of them empty. */
-  readonly list: Gap[]
+  readonly list: MissingRange[]
 
-  constructor(list: readonly Gap[]) {
+  constructor(list: readonly MissingRange[]) {
     this.list = list.filter(({ from, to }) => from < to).map((gap) => ({ ...gap }))
   }
 

@@ -6,7 +6,7 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { crc32 } from 'node:zlib'
 import { isIntact } from '../row-checksum.ts'
 import { viewColumns, type Row } from '../rows.ts'
-import { Gaps, type Gap } from './gaps.ts'
+import { Gaps, type MissingRange } from './gaps.ts'
 import type { PageImages } from './page-images.ts'
 import { cellOffsets, readCell, type Value } from './stored-cells.ts'
 
@@ -17,10 +17,10 @@ const NEWEST = -1
  * A row's record begins with the length of its head, and a zero for the position, which is the key: so long is the head, and
  * so many bytes of the record's length and key come before it.
  */
-const SHORTEST_HEAD = 9
-const LONGEST_HEAD = 24
-const FEWEST_BEFORE = 2
-const MOST_BEFORE = 13
+const MIN_HEAD = 9
+const MAX_HEAD = 24
+const MIN_BEFORE = 2
+const MAX_BEFORE = 13
 
 /** Where a row was found. */
 interface Place {
@@ -69,7 +69,7 @@ export class RowFinder {
   }
 
   /** Positions of which nothing was found, among those that the journal is known to have had. */
-  gone(): Gap[] {
+  gone(): MissingRange[] {
     return this.#gaps(false)
   }
 
@@ -86,7 +86,7 @@ export class RowFinder {
   }
 
   /** When the rows next to a gap arrived; undefined where there is none on that side. */
-  timesAround({ from, to }: Gap): { before?: number, after?: number } {
+  timesAround({ from, to }: MissingRange): { before?: number, after?: number } {
     const before = this.#found.prepare('SELECT wall FROM found WHERE position < ? ORDER BY position DESC LIMIT 1').get(from)
     const after = this.#found.prepare('SELECT wall FROM found WHERE position >= ? ORDER BY position LIMIT 1').get(to)
     return { before: before?.wall as number | undefined, after: after?.wall as number | undefined }
@@ -108,8 +108,8 @@ export class RowFinder {
     this.#images.images(page).forEach((content, image) => {
       for (let zero = content.indexOf(0, 1); zero !== -1; zero = content.indexOf(0, zero + 1)) {
         const head = content[zero - 1]
-        if (head < SHORTEST_HEAD || head > LONGEST_HEAD) continue
-        for (let at = zero - 1 - FEWEST_BEFORE; at >= Math.max(0, zero - 1 - MOST_BEFORE); at--) {
+        if (head < MIN_HEAD || head > MAX_HEAD) continue
+        for (let at = zero - 1 - MIN_BEFORE; at >= Math.max(0, zero - 1 - MAX_BEFORE); at--) {
           const row = this.#read({ page, image, at }, content, isWanted)
           if (row !== undefined && gaps.fill(row.position, row.position + row.count)) this.#keep(row, { page, image, at })
         }
@@ -134,9 +134,9 @@ export class RowFinder {
   }
 
   /** @param open whether there may be events before and after those that are known of */
-  #gaps(open: boolean): Gap[] {
+  #gaps(open: boolean): MissingRange[] {
     const { first, end, isExact } = this.#extent
-    const gaps: Gap[] = []
+    const gaps: MissingRange[] = []
     let next = first ?? (open ? 0 : undefined)
     for (const row of this.#found.prepare('SELECT position, "end" FROM found ORDER BY position').iterate()) {
       const position = row.position as number

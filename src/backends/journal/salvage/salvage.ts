@@ -3,14 +3,14 @@ import { existsSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { join, resolve, sep } from 'node:path'
 import { RefusedError } from '../../backend.ts'
 import { readBoot } from '../boot.ts'
-import { Connection } from '../connection.ts'
+import { SqliteConnection } from '../connection.ts'
 import { JOURNAL_FILE, LOCK_FILE, makeFolder, MARK_FILE, syncFolder } from '../folder.ts'
 import { isCurrent, readMark, type Mark } from '../high-water-mark.ts'
 import { prepareLayout } from '../layout.ts'
 import { lockToRead } from '../lock.ts'
 import { RowTable } from '../row-table.ts'
 import type { Row } from '../rows.ts'
-import type { Gap } from './gaps.ts'
+import type { MissingRange } from './gaps.ts'
 import { PageImages } from './page-images.ts'
 import { RowFinder, type Extent } from './row-finder.ts'
 import { cellOffsets, readCell } from './stored-cells.ts'
@@ -20,7 +20,7 @@ const COMMIT_ROWS = 1024
 const COMMIT_BYTES = 8 << 20
 
 /** Events that are gone, and when the events before and after them arrived, in milliseconds since 1970. */
-export interface Gone extends Gap {
+export interface Gone extends MissingRange {
   before?: number
   after?: number
 }
@@ -137,7 +137,7 @@ function write(rows: Iterable<Row>, to: string, confirm: () => void): { rows: nu
 
 function fill(file: string, rows: Iterable<Row>): { rows: number, events: number } {
   const written = { rows: 0, events: 0 }
-  const connection = new Connection(file, 'full')
+  const connection = new SqliteConnection(file, 'full')
   try {
     prepareLayout(connection.db, file)
     connection.prepare()

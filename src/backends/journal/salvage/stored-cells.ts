@@ -8,8 +8,8 @@ const TABLE_LEAF = 0x0d
 const INDEX_LEAF = 0x0a
 
 /** Most columns of any table of a journal, and most bytes of a record; more is no record. */
-const MOST_COLUMNS = 16
-const MOST_BYTES = 128 << 20
+const MAX_COLUMNS = 16
+const MAX_BYTES = 128 << 20
 
 /** A value of a record. */
 export type Value = null | number | Buffer | string
@@ -41,7 +41,7 @@ export function readCell(images: PageImages, page: Buffer, at: number, kind: 'ta
   const reader = new Varints(page, at)
   const size = reader.next()
   const key = kind === 'table' ? reader.next() : 0
-  if (!(size > 1 && size <= MOST_BYTES) || !(key >= 0) || !isWanted(key)) return undefined
+  if (!(size > 1 && size <= MAX_BYTES) || !(key >= 0) || !isWanted(key)) return undefined
   const start = reader.at
   const types = typesAt(page, start, size)
   if (types === undefined) return undefined
@@ -66,7 +66,7 @@ function typesAt(page: Buffer, start: number, size: number): number[] | undefine
   let sum = headBytes
   while (reader.at < start + headBytes) {
     const type = reader.next()
-    if (!(type >= 0) || type === 10 || type === 11 || types.length === MOST_COLUMNS) return undefined
+    if (!(type >= 0) || type === 10 || type === 11 || types.length === MAX_COLUMNS) return undefined
     types.push(type)
     sum += sizeOf(type)
   }
