@@ -55,6 +55,8 @@ class Writer {
   /** From a failure to the next success. What is asked for meanwhile was asked before the failure was known, and failed with it. */
   #failed = false
   #retry: NodeJS.Timeout | undefined
+  /** Nothing that was asked for before the end was known is begun. */
+  #isEnded = false
 
   constructor(port: MessagePort, options: WriterOptions, commit: Commit | undefined, now: () => number) {
     const { directory, sync } = options
@@ -79,6 +81,7 @@ class Writer {
 
   /** Does what is asked for; answers over the port. */
   handle(request: WriterRequest): void {
+    if (this.#isEnded) return
     if (request.type === 'close') this.#close()
     else if (request.type === 'recover') this.#recover()
     else if (request.type === 'replay') this.#replay()
@@ -201,6 +204,7 @@ class Writer {
 
   /** Closes everything; with nothing left to wait for, the thread ends. */
   #end(): void {
+    this.#isEnded = true
     clearTimeout(this.#retry)
     clearInterval(this.#watch)
     this.#file.abandon()

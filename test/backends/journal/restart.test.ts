@@ -3,9 +3,12 @@ import { copyFileSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync, backup } from 'node:sqlite'
 import { promisify } from 'node:util'
+import type { MessagePort } from 'node:worker_threads'
 import t from 'tap'
 import { RefusedError } from '../../../src/backends/backend.ts'
 import { MIGRATIONS, prepareLayout } from '../../../src/backends/journal/layout.ts'
+import type { WriterAnswer, WriterRequest } from '../../../src/backends/journal/messages.ts'
+import { serveJournal } from '../../../src/backends/journal/writer.ts'
 import { TIME_WINDOWS, type Event } from '../../../schemas/index.ts'
 import { DAY, HOUR, MINUTE, TestClock } from '../test-clock.ts'
 import { ReplayGate } from './replay-gate.ts'
@@ -158,6 +161,26 @@ t.test('a file that is not what it should be is refused and not touched', async 
   await emptied.close()
   rmSync(file(directory))
   await t.rejects(Journal.open(t, directory), { name: 'RefusedError', message: /missing or empty, but 1000 events/ }, 'a journal that is gone is not begun anew in silence')
+})
+
+t.test('a journal is refused once, whatever was asked for ahead', async (t) => {
+  const directory = makeFolder(t)
+  const journal = await Journal.open(t, directory)
+  await journal.send(journal.event())
+  await journal.close()
+  edit(directory, 'UPDATE rows SET wall = wall + 1')
+  const answers: string[] = []
+  let handle: (request: WriterRequest) => void = () => {}
+  const port = {
+    on: (_event: string, listener: typeof handle) => { handle = listener },
+    postMessage: ({ type }: WriterAnswer) => { answers.push(type) },
+    close: () => {}
+  }
+  serveJournal(port as unknown as MessagePort, { directory, sync: 'full', logBytes: 1 << 20, horizon: 1, wall: Date.now() })
+  handle({ type: 'replay' })
+  handle({ type: 'replay' })
+  handle({ type: 'close' })
+  t.same(answers, ['opened', 'refused'])
 })
 
 t.test('an older layout is migrated, step by step and wholly', async (t) => {
