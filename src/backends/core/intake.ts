@@ -269,6 +269,7 @@ export class Intake {
   #countStride(batch: Batch, bytes: DataView, from: number, to: number): void {
     const { verdicts, times, types } = batch
     const { users } = this.#batchUsers.columns
+    this.windows.prefetch(times, from, to)
     for (let i = from; i < to; i++) {
       if (verdicts[i] !== Verdict.Accepted) continue
       const time = times[i]
