@@ -19,7 +19,7 @@ export function begin(): void {
   preparePicks()
   for (let number: u32 = 0; number < 3; number++) {
     store<u16>(SHARES + 2 * number, <u16>number)
-    build(newGroup(), LEAST_PAGES)
+    newGroup()
   }
 }
 
@@ -57,12 +57,14 @@ export function makeRoom(remainder: u64): void {
 
 function newGroup(): usize {
   const group = groupsEnd()
+  build(group, LEAST_PAGES)
   groups++
   return group
 }
 
 /** Gives half of the shares of a group to a new one, and the entries with them. */
 function split(group: usize, remainder: u64): void {
+  const other = newGroup() // before anything else changes: there may be no memory for it
   const number = <u16>((group - GROUPS) / GROUP_BYTES)
   let from = shareOf(remainder)
   while (from > SHARES && load<u16>(from - 2) === number) from -= 2
@@ -73,9 +75,8 @@ function split(group: usize, remainder: u64): void {
     from = SHARES + 2 * (from - SHARES)
     to = from + 4
   }
-  const other = newGroup()
   for (let share = from + (to - from >>> 2 << 1); share < to; share += 2) store<u16>(share, <u16>((other - GROUPS) / GROUP_BYTES))
-  divide(group, other)
+  divide(group)
 }
 
 function sharesEnd(): usize {

@@ -164,11 +164,10 @@ export function grow(group: usize): void {
 }
 
 /**
- * Makes another group of as few pages, and as few of this one, and moves to the other what belongs there. Nothing that is over is
- * in the group.
+ * Moves to another group, which is new, what belongs there, and leaves as few pages to this one. Nothing that is over is in the
+ * group.
  */
-export function divide(group: usize, other: usize): void {
-  build(other, LEAST_PAGES)
+export function divide(group: usize): void {
   store<u32>(group, LEAST_PAGES, SIZE)
   for (let k: u32 = 0; k < MOST_PAGES; k++) {
     const page = pageAt(group, k)

@@ -22,6 +22,7 @@ for (let at = 0; at < 4 * STRIDE; at += 4) batch.ids.set([0, 0x7000_0000, 0x8000
 
 /** Resident bytes: nothing narrower counts the memory that grows in place. */
 function resident(): number {
+  globalThis.gc!()
   return process.memoryUsage.rss()
 }
 
@@ -29,7 +30,6 @@ function resident(): number {
 const warm = new DedupIndex(STRIDE)
 for (let i = 0; i < 10_000; i++) warm.claim(batch, 0, STRIDE)
 
-globalThis.gc!()
 const before = resident()
 const index = new DedupIndex(Math.ceil(most * 1.1) + STRIDE)
 let came = 0

@@ -1,5 +1,5 @@
 /** A set of ids, as compact as the table of all of them. An id that is not in it is taken for one that is with the same next to no chance. */
-import { IdShard, STRIDE } from './id-shard.ts'
+import { IdShard } from './id-shard.ts'
 
 const STAMP = 1
 
@@ -14,7 +14,6 @@ export class IdSet {
 
   /** Takes the ids `from .. to - 1`, a stride at the most, and brings what they need into the cache. */
   take(ids: Uint32Array, from: number, to: number): void {
-    if (to - from > STRIDE) throw new RangeError('more ids than a stride')
     this.#from = from
     this.#shard.hash(ids, from, to)
     this.#shard.prefetch(to - from)
