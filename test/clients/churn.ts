@@ -2,8 +2,8 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import { launchChromium, noChromium } from '../compat/chromium.ts'
+import { readNumbers } from '../faults/arguments.ts'
 import { table } from '../faults/table.ts'
 import { runChurn, type ClientRow } from './churn-run.ts'
 
@@ -25,12 +25,7 @@ const TITLES: Record<keyof ClientRow, string> = {
   counted: 'counted'
 }
 
-const { values } = parseArgs({ options: { minutes: { type: 'string', default: '2' } } })
-const minutes = Number(values.minutes)
-if (!(minutes > 0 && minutes <= 60)) {
-  process.stderr.write('Usage: npm run churn -- [--minutes 2]\n')
-  process.exit(1)
-}
+const { minutes } = readNumbers('churn', { minutes: 2 })
 
 process.once('SIGINT', () => process.exit(1)).once('SIGTERM', () => process.exit(1))
 const directory = mkdtempSync(join(tmpdir(), 'churn-'))
