@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { copyFileSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync, backup } from 'node:sqlite'
 import { promisify } from 'node:util'
@@ -20,6 +20,20 @@ function edit(directory: string, sql: string): void {
   const db = new DatabaseSync(file(directory))
   db.exec(sql)
   db.close()
+}
+
+/** Flips the bit of a database's file by which the events of a row are bytes and not a text (https://sqlite.org/fileformat2.html, section 2.1). */
+function makeText(path: string, position: number): void {
+  const db = new DatabaseSync(path, { readOnly: true })
+  const { columns, events } = db.prepare('SELECT length(columns) AS columns, length(events) AS events FROM rows WHERE position = ?').get(position) as Record<string, number>
+  db.close()
+  const varint = (value: number): number[] => value < 128 ? [value] : [...varint(Math.floor(value / 128)).map((byte) => byte | 128), value % 128]
+  const content = readFileSync(path)
+  const types = Buffer.from([...varint(12 + 2 * columns), ...varint(12 + 2 * events)])
+  const at = content.indexOf(types)
+  if (at === -1 || content.indexOf(types, at + 1) !== -1) throw new Error('the types of the row are not found, or more than once')
+  content[at + types.length - 1] ^= 1
+  writeFileSync(path, content)
 }
 
 /** Everything that a reader may see of a journal. */
@@ -133,16 +147,17 @@ t.test('one process at a time', async (t) => {
 t.test('a file that is not what it should be is refused and not touched', async (t) => {
   const directory = makeFolder(t)
   const journal = await Journal.open(t, directory)
-  for (let i = 0; i < 5; i++) await journal.send(...journal.events(200))
+  for (let i = 0; i < 5; i++) await journal.send(...journal.events(200, { user_id: 'u'.repeat(i + 1) }))
   await journal.close()
   const good = makeFolder(t)
   copyFileSync(file(directory), file(good))
   const cases: [string, RegExp, (folder: string) => void][] = [
     ['newer', /newer version/, (folder) => edit(folder, 'PRAGMA user_version = 99')],
     ['foreign', /not a journal/, (folder) => { rmSync(file(folder)); edit(folder, 'CREATE TABLE cats (name)') }],
-    ['text', /damaged/, (folder) => { rmSync(file(folder)); edit(folder, ''); copyFileSync(import.meta.filename, file(folder)) }],
+    ['not a database', /damaged/, (folder) => { rmSync(file(folder)); edit(folder, ''); copyFileSync(import.meta.filename, file(folder)) }],
     ['altered', /damaged: the row of events 200 to 399 is not what was written/, (folder) => edit(folder, 'UPDATE rows SET columns = zeroblob(length(columns)) WHERE position = 200')],
     ['altered events', /damaged: the row of events 400 to 599/, (folder) => edit(folder, 'UPDATE rows SET events = zeroblob(length(events)) WHERE position = 400')],
+    ['text', /damaged: the row of events 600 to 799 is not what was written/, (folder) => makeText(file(folder), 600)],
     ['hole', /damaged: events 200 to 399 are missing/, (folder) => edit(folder, 'DELETE FROM rows WHERE position = 200')]
   ]
   for (const [name, message, spoil] of cases) {
@@ -154,7 +169,7 @@ t.test('a file that is not what it should be is refused and not touched', async 
     const refused = Journal.open(t, folder, { clock: journal.clock })
     await t.rejects(refused, RefusedError, name)
     await t.rejects(refused, { message })
-    if (name === 'newer' || name === 'foreign' || name === 'text') t.ok(before.equals(readFileSync(file(folder))), 'not touched')
+    if (name === 'newer' || name === 'foreign' || name === 'not a database') t.ok(before.equals(readFileSync(file(folder))), 'not touched')
   }
   const emptied = await Journal.open(t, directory, { clock: journal.clock })
   t.equal(await emptied.total(), 1000)
