@@ -54,7 +54,8 @@ export function otherLine(line: usize, remainder: u64): usize {
   return line ^ (<usize>(remainder >> 16) & LINES - 1) * LINE_BYTES
 }
 
-function pageAt(group: usize, k: u32): usize {
+/** A page of a group, by its place among them. */
+export function pageAt(group: usize, k: u32): usize {
   return PAGES + PAGE_BYTES * <usize>load<u16>(group + 2 * k)
 }
 
@@ -149,18 +150,7 @@ export function grow(group: usize): void {
   const pages = pagesOf(group)
   store<u16>(group + 2 * pages, newPage())
   store<u32>(group, pages + 1, SIZE)
-  const added = pageAt(group, pages)
-  for (let k: u32 = 0; k < pages; k++) {
-    const page = pageAt(group, k)
-    for (let offset: usize = 0; offset < PAGE_BYTES; offset += LINE_BYTES) {
-      const line = page + offset
-      for (let live = liveIn(line); live !== 0; live &= live - 1) {
-        const slot = ctz(live)
-        if (pick(pages + 1, remainderIn(line, slot)) === pages) move(group, line, slot, group, added + offset)
-      }
-    }
-  }
-  settle()
+  rearrange(group, pages)
 }
 
 /**
@@ -169,7 +159,13 @@ export function grow(group: usize): void {
  */
 export function divide(group: usize): void {
   store<u32>(group, LEAST_PAGES, SIZE)
-  for (let k: u32 = 0; k < MOST_PAGES; k++) {
+  rearrange(group, MOST_PAGES)
+  for (let k = LEAST_PAGES; k < MOST_PAGES; k++) freePage(load<u16>(group + 2 * k))
+}
+
+/** Moves what is in the first so many pages of a group, and belongs to another page from now on. */
+function rearrange(group: usize, pages: u32): void {
+  for (let k: u32 = 0; k < pages; k++) {
     const page = pageAt(group, k)
     for (let offset: usize = 0; offset < PAGE_BYTES; offset += LINE_BYTES) {
       const line = page + offset
@@ -177,10 +173,10 @@ export function divide(group: usize): void {
         const slot = ctz(live)
         const remainder = remainderIn(line, slot)
         const to = groupOf(remainder)
-        if (to !== group || k >= LEAST_PAGES) move(group, line, slot, to, pageAt(to, pick(LEAST_PAGES, remainder)) + offset)
+        const target = pageAt(to, pick(pagesOf(to), remainder))
+        if (target !== page) move(group, line, slot, to, target + offset)
       }
     }
-    if (k >= LEAST_PAGES) freePage(load<u16>(group + 2 * k))
   }
   settle()
 }

@@ -3,12 +3,13 @@
  * keyed hash: 64 bits of it, the remainder, are stored, and ten more choose the line. Compiled to WebAssembly, where the
  * seven slots of a line are compared in four steps.
  */
-import { begin as beginDirectory, groupOf, makeRoom } from './directory'
+import { groupOf, makeRoom } from './directory'
 import { count, firstLine, isFull, otherLine, place } from './group'
 import { search } from './line'
 import { FATES, HASHES, IDS, KEY, LINES } from './memory'
 import { sipHash } from './siphash'
 
+export { begin } from './directory'
 export { MOST_IDS, KEY, IDS, HASHES, FATES } from './memory'
 export { setLive } from './line'
 export { pageCount, pagesTaken } from './pages'
@@ -24,11 +25,6 @@ export let read: u32 = 0
 export let taken: u32 = 0
 /** Whether lines are still where they were found. */
 let isLaidOut: bool = false
-
-/** Is called once, before all else. */
-export function begin(): void {
-  beginDirectory()
-}
 
 /** Hashes the first `ids` ids that were handed over. */
 export function hash(ids: u32): void {

@@ -18,14 +18,12 @@ export const FATES: usize = HASHES + 16 * MOST_IDS
 export const LINES: usize = 1 << 14
 /** By which page of a group an entry finds its line: a row for each number of pages. */
 export const PICKS: usize = LINES + 4 * MOST_IDS
-/** The group of each share of the remainders, 16 bits each. */
-export const SHARES: usize = 1 << 16
-/** The groups, 32 bytes each. */
+/** The groups, 32 bytes each; before them are the shares. */
 export const GROUPS: usize = 4 << 16
 /** Where entries wait while a group grows. */
 export const WAITING: usize = 12 << 16
 export const WAITING_BYTES: usize = 24
-export const MOST_WAITING: u32 = (1 << 16) / 24
+export const MOST_WAITING: u32 = (1 << 16) / <u32>WAITING_BYTES
 /** The pages. */
 export const PAGES: usize = 13 << 16
 

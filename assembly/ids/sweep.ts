@@ -1,8 +1,8 @@
 /** A walk through all lines, a few at a time, that gives the slots of generations that are over a stamp of 0. */
 import { groupAfter, groupsEnd } from './directory'
-import { count, pagesOf } from './group'
+import { count, pageAt, pagesOf } from './group'
 import { clear, LINE_BYTES } from './line'
-import { GROUPS, PAGE_BYTES, PAGES } from './memory'
+import { GROUPS, PAGE_BYTES } from './memory'
 
 /** Where the walk is: a group, which of its pages, and how far within it. */
 let group: usize = GROUPS
@@ -23,7 +23,7 @@ export function sweep(lines: u32): bool {
         return true
       }
     }
-    const start = PAGES + PAGE_BYTES * <usize>load<u16>(group + 2 * page)
+    const start = pageAt(group, page)
     const end = min(PAGE_BYTES, offset + LINE_BYTES * <usize>left)
     left -= <u32>((end - offset) / LINE_BYTES)
     for (; offset < end; offset += LINE_BYTES) count(group, -<i32>clear(start + offset))

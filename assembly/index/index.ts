@@ -31,7 +31,7 @@ export function next(hash: u32): i32 {
 export function insert(hash: u32, number: u32): void {
   let home = homeOf(hash)
   if (!hasRoom(home)) {
-    split(home)
+    split(hash)
     home = homeOf(hash)
   }
   put(home, hash, number + 1)

@@ -9,11 +9,9 @@ export const MOST_KEYS: u32 = 256
 export const HASHES: usize = 1024
 export const NUMBERS: usize = HASHES + 4 * MOST_KEYS
 
+/** How many entries are in each page, 16 bits each; before them are the shares. */
+export const SIZES: usize = 4 << 16
 /** Where the entries of a page wait that splits. */
-export const WAITING: usize = 1 << 16
-/** How many entries are in each page, 16 bits each. */
-export const SIZES: usize = 2 << 16
-/** The page of each share of the hashes, 16 bits each. */
-export const SHARES: usize = 4 << 16
+export const WAITING: usize = 6 << 16
 /** The pages. */
 export const PAGES: usize = 8 << 16
