@@ -8,6 +8,7 @@ import { Problem, ProblemKind, ProblemList, ReceiptProblem, UnavailableProblem }
 import { EventError, Receipt } from './receipt.ts'
 import { Rejection, RejectionList } from './rejection.ts'
 
+export * from './ajv-options.ts'
 export * from './analytics.ts'
 export * from './event.ts'
 export * from './health.ts'

@@ -5,7 +5,7 @@
 import { Type, type Static, type TSchema } from '@sinclair/typebox'
 import { Ajv, type ErrorObject } from 'ajv'
 import { envSchema } from 'env-schema'
-import { findNotDecimal, StringEnum } from '../schemas/index.ts'
+import { findNotDecimal, OWN_SCHEMAS, StringEnum } from '../schemas/index.ts'
 import { MAX_DEDUP_CAPACITY } from './backends/core/dedup/dedup-index.ts'
 import { MIN_LOG_BYTES } from './backends/core/log/event-log.ts'
 import { MAX_USER_CAPACITY } from './backends/core/users/user-table.ts'
@@ -88,7 +88,7 @@ export class SettingsError extends Error {
 }
 
 // Without strictNumbers a bound also holds for Infinity.
-const ajv = new Ajv({ meta: false, validateSchema: false, allErrors: true, removeAdditional: true, useDefaults: true, coerceTypes: true, strictNumbers: false })
+const ajv = new Ajv({ ...OWN_SCHEMAS, allErrors: true, removeAdditional: true, useDefaults: true, coerceTypes: true, strictNumbers: false })
   .addKeyword('expects')
   .addKeyword({
     keyword: 'list',

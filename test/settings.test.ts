@@ -1,3 +1,4 @@
+import { Ajv } from 'ajv'
 import t from 'tap'
 import { describeSettings, helpText, loadSettings, SettingsError, SettingsSchema } from '../src/settings.ts'
 
@@ -12,6 +13,11 @@ function mistakes(env: Record<string, string>): readonly string[] {
     return error.mistakes
   }
 }
+
+t.test('the schema is one', async (t) => {
+  const ajv = new Ajv()
+  t.ok(ajv.validateSchema(SettingsSchema), ajv.errorsText())
+})
 
 t.test('the defaults', async (t) => {
   t.same(loadSettings({}), {

@@ -4,7 +4,7 @@
  */
 import { Ajv, type ErrorObject } from 'ajv'
 import { MAX as MAX_UUID, NIL as NIL_UUID, validate as isUuid } from 'uuid'
-import { Event, EVENT_TYPES, PROPERTIES_MAX_DEPTH, USER_ID_MAX_LENGTH, type RejectionCode } from '../../schemas/index.ts'
+import { Event, EVENT_TYPES, OWN_SCHEMAS, PROPERTIES_MAX_DEPTH, USER_ID_MAX_LENGTH, type RejectionCode } from '../../schemas/index.ts'
 import { parseTimestamp } from './timestamp.ts'
 
 /** Why an event is not valid. */
@@ -26,8 +26,7 @@ export function isUserId(text: string): boolean {
 }
 
 const ajv = new Ajv({
-  meta: false,
-  validateSchema: false,
+  ...OWN_SCHEMAS,
   coerceTypes: false,
   removeAdditional: false,
   useDefaults: false,

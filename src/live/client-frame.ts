@@ -4,7 +4,7 @@
  */
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
 import {
-  Event, FRAME_ERROR_CODES, FRAME_ID_MAX_LENGTH, PingFrame as PingSchema, PublishFrame, SubscribeFrame as SubscribeSchema,
+  Event, FRAME_ERROR_CODES, FRAME_ID_MAX_LENGTH, OWN_SCHEMAS, PingFrame as PingSchema, PublishFrame, SubscribeFrame as SubscribeSchema,
   UnsubscribeFrame as UnsubscribeSchema, UnwatchFrame as UnwatchSchema, WatchFrame as WatchSchema, type ClientFrame
 } from '../../schemas/index.ts'
 import { InvalidCursorError, StorageUnavailableError } from '../backends/backend.ts'
@@ -86,7 +86,7 @@ const KNOWN_FIELDS: ReadonlySet<string> = new Set([...EVENT_FIELDS, ...PUBLISH_F
 /** Stands for all other fields. */
 const UNKNOWN = ''
 
-const ajv = new Ajv({ meta: false, validateSchema: false, formats: { 'user-id': isUserId } })
+const ajv = new Ajv({ ...OWN_SCHEMAS, formats: { 'user-id': isUserId } })
 const VALIDATORS = new Map<string, ValidateFunction>(
   [SubscribeSchema, UnsubscribeSchema, WatchSchema, UnwatchSchema, PingSchema].map((schema) => [schema.properties.type.const, ajv.compile(schema)])
 )

@@ -7,7 +7,7 @@ import { Ajv, type ErrorObject } from 'ajv'
 import fastJsonStringify from 'fast-json-stringify'
 import type { FastifySchemaValidationError } from 'fastify'
 import fp from 'fastify-plugin'
-import { findNotDecimal, HTTP_SCHEMAS } from '../../schemas/index.ts'
+import { findNotDecimal, HTTP_SCHEMAS, OWN_SCHEMAS } from '../../schemas/index.ts'
 import { isUserId } from '../ingest/event-validator.ts'
 
 /** Longest piece of a client's own text that an error message repeats. */
@@ -41,7 +41,7 @@ function compiledOnce<T>(compile: (schema: TSchema) => T): (schema: TSchema) => 
 }
 
 // Without strictNumbers a bound also holds for Infinity.
-const ajv = new Ajv({ meta: false, validateSchema: false, coerceTypes: 'array', useDefaults: true, strictNumbers: false, verbose: true, formats: { 'user-id': isUserId } })
+const ajv = new Ajv({ ...OWN_SCHEMAS, coerceTypes: 'array', useDefaults: true, strictNumbers: false, verbose: true, formats: { 'user-id': isUserId } })
 const validatorOf = compiledOnce((schema) => ajv.compile(schema))
 
 const named = Object.fromEntries(HTTP_SCHEMAS.map((schema) => [schema.$id, schema]))
