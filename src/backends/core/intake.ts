@@ -46,7 +46,9 @@ export class Intake {
   readonly log: EventLog
   /** Of the batch at hand. */
   readonly #batchUsers: BatchUsers
-  /** Ids that are reserved and not committed yet; undefined until the first is. */
+  /** Batches that are reserved and not committed, and whose ids are not among the pending ones yet. */
+  readonly #reserved = new Set<Batch>()
+  /** Ids that are reserved and not committed, once an event has asked for one: as long as none is sent twice, nobody does. */
   #pending: IdSet | undefined
   #now: number
   #dispute: ClockDispute | undefined
@@ -103,31 +105,31 @@ export class Intake {
     const bytes = this.#begin(batch)
     const { users } = this.#batchUsers.columns
     const reservation: Reservation = { count: 0, waits: false, users: [] }
-    const pending = this.#pending ??= new IdSet()
+    const duplicates: number[] = []
     for (let from = 0; from < batch.count; from += STRIDE) {
       const to = Math.min(from + STRIDE, batch.count)
       const isPlain = this.#isPlain(to - from)
       if (isPlain) this.dedup.claim(batch, from, to)
       this.#batchUsers.prefetch(batch, bytes, from, to)
-      pending.take(batch.ids, from, to)
       for (let i = from; i < to; i++) {
         if (isPlain ? batch.verdicts[i] === Verdict.Accepted : this.#claim(batch, bytes, i)) {
           reservation.count++
-          pending.add(i)
           if (!this.windows.holds(batch.times[i])) continue
           if (users[i] < 0) users[i] = this.#batchUsers.enter(batch, bytes, i, Infinity)
           if (this.users.lastSeen(users[i]) < 0) reservation.users.push(users[i])
-        } else if (batch.verdicts[i] === Verdict.Duplicate && pending.has(i)) {
-          reservation.waits = true
+        } else if (batch.verdicts[i] === Verdict.Duplicate) {
+          duplicates.push(i)
         }
       }
     }
+    if (reservation.count > 0) this.#reserved.add(batch)
+    reservation.waits = duplicates.some((i) => this.isPending(batch, i))
     return reservation
   }
 
   /** The second half: counts what was reserved, and writes the verdicts. */
   commit(batch: Batch, reservation: Reservation): void {
-    this.#settle(batch)
+    this.#endReservation(batch, reservation)
     this.#count(batch)
     this.#batchUsers.forgetUncounted(reservation.users)
     this.log.append(batch, this.#batchUsers.columns.hashes, this.#now)
@@ -136,7 +138,7 @@ export class Intake {
   /** Takes back every reservation that was not committed; these are all of them, with their batches. O(ids reserved). */
   abort(reserved: readonly { batch: Batch, reservation: Reservation }[]): void {
     for (const { batch, reservation } of reserved) {
-      this.#settle(batch)
+      this.#endReservation(batch, reservation)
       this.dedup.retract(batch)
       this.#batchUsers.forgetUncounted(reservation.users)
     }
@@ -151,6 +153,8 @@ export class Intake {
 
   /** Whether the id of event `i` is reserved but not committed. */
   isPending(batch: Batch, i: number): boolean {
+    for (const reserved of this.#reserved) this.#eachReserved(reserved, (pending, k) => pending.add(k))
+    this.#reserved.clear()
     this.#pending?.take(batch.ids, i, i + 1)
     return this.#pending?.has(i) === true
   }
@@ -223,12 +227,17 @@ export class Intake {
   }
 
   /** Nothing is pending any longer of what was reserved with a batch. */
-  #settle({ ids, verdicts, count }: Batch): void {
-    const pending = this.#pending!
+  #endReservation(batch: Batch, { count }: Reservation): void {
+    if (count > 0 && !this.#reserved.delete(batch)) this.#eachReserved(batch, (pending, i) => pending.delete(i))
+  }
+
+  /** Calls with each event of a batch that is reserved, its id taken by the set of pending ones. */
+  #eachReserved({ ids, verdicts, count }: Batch, call: (pending: IdSet, i: number) => void): void {
+    const pending = this.#pending ??= new IdSet()
     for (let from = 0; from < count; from += STRIDE) {
       const to = Math.min(from + STRIDE, count)
       pending.take(ids, from, to)
-      for (let i = from; i < to; i++) if (verdicts[i] === Verdict.Accepted) pending.delete(i)
+      for (let i = from; i < to; i++) if (verdicts[i] === Verdict.Accepted) call(pending, i)
     }
   }
 
