@@ -17,7 +17,7 @@ const GENERATIONS = 64
 
 /**
  * How soon a walk through all lines has been made: by when so many generations have come by number, or a day has passed. So
- * fewer than 40 stamps rest at a time, and there are over 90 to spare.
+ * fewer than 40 stamps rest at a time, and there are over 90 to spare while the clocks agree.
  */
 const WALK_GENERATIONS = 16
 const WALK_MINUTES = 24 * 60

@@ -3,7 +3,8 @@
  * [DEDUP-4]. A generation has a stamp from 1 to 255, which its ids bear, and the stamps of all that live follow each other, 1
  * after 255. Once it is over its stamp rests until a walk through all ids has been made, so that none of them comes back to life.
  *
- * At most 97 that ended with time live, and 64 that ended by number (127 where the capacity is under 128).
+ * At most 97 that ended with time live, and 64 that ended by number (127 where the capacity is under 128); more only while one of
+ * the two clocks stands still, and then the newest goes on once there is no stamp left.
  */
 import type { ClockReading } from '../clock/clock-reading.ts'
 
@@ -82,10 +83,13 @@ export class Generations {
     this.#now = { wall: Math.max(this.#now.wall, Math.floor(wall / MINUTE)), elapsed: Math.max(this.#now.elapsed, Math.floor(elapsed / MINUTE)) }
   }
 
-  /** Ids that may still come into the newest generation: none if there is none, or it has ended, as with two hours by both clocks. */
+  /**
+   * Ids that may still come into the newest generation: none if there is none, or it has ended, as with two hours by either clock: else
+   * its first id would stay known for as long as one of them had stood still.
+   */
   get room(): number {
     const newest = this.#newest
-    if (newest === undefined || this.#isPast(newest.start, SPAN_MINUTES)) return 0
+    if (newest === undefined || this.#now.wall >= newest.start.wall + SPAN_MINUTES || this.#now.elapsed >= newest.start.elapsed + SPAN_MINUTES) return 0
     return Math.max(0, newest.most - newest.count)
   }
 

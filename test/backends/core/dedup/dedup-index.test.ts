@@ -73,7 +73,8 @@ class Model {
   add(id: number): void {
     const newest = this.generations.at(-1)
     const most = Math.max(1, Math.floor(this.capacity / 64))
-    const goesOn = newest !== undefined && newest.ids.size < most && !this.#isPast(newest.start, SPAN)
+    const goesOn = newest !== undefined && newest.ids.size < most &&
+      passed(this.now.wall, newest.start.wall) < SPAN && passed(this.now.elapsed, newest.start.elapsed) < SPAN
     if (!goesOn) this.generations.push({ start: this.now, last: this.now, ids: new Map() })
     const generation = this.generations.at(-1)!
     generation.ids.set(id, this.now)
@@ -144,6 +145,31 @@ t.test('any history gives what sets of ids give [DEDUP-1] [DEDUP-2] [DEDUP-4]', 
     }
   }), { numRuns: 150 })
   t.pass('no difference found')
+})
+
+t.test('an id is known for two hours beyond its time at the most, also where a clock has stood still for days [DEDUP-4]', async (t) => {
+  const index = new DedupIndex(10_000)
+  take(index, [0])
+  advance(index, 0, HORIZON + MINUTE)
+  t.same(take(index, [1]), [1])
+  advance(index, HORIZON, HORIZON + MINUTE)
+  t.ok(knows(index, 0), 'by one clock it is not over')
+  advance(index, HORIZON + SPAN, HORIZON + SPAN)
+  t.notOk(knows(index, 0))
+  t.ok(knows(index, 1))
+})
+
+t.test('a clock that stands still for longer than there are stamps lets the newest generation go on', async (t) => {
+  const index = new DedupIndex(10_000)
+  for (let n = 0; n < 400; n++) {
+    advance(index, 0, n * SPAN)
+    if (take(index, [n]).length !== 1) t.fail(`${n} was not new`)
+  }
+  t.equal(index.size, 400)
+  t.ok(range(0, 400).every((id) => knows(index, id)), 'all are known')
+  advance(index, HORIZON + MINUTE, 400 * SPAN)
+  t.notOk(knows(index, 0))
+  t.ok(knows(index, 399))
 })
 
 t.test('stamps come round, and nothing that was forgotten comes back', async (t) => {
