@@ -120,7 +120,7 @@ t.test('property: figures and series equal the service\'s at every place', async
       t.same(stepsOf(charted.get(window)!), stepsSaid(await rig.aggregator.timeseries(window, intervalOf(window))), window)
       charts++
     }
-  }), { numRuns: 16, endOnFailure: true })
+  }), { numRuns: 40, endOnFailure: true })
   t.ok(compared > 20, `${compared} figures compared`)
   t.ok(early > 10, `${early} summaries came ahead of the stream`)
   t.ok(charts > 40, `${charts} charts compared`)
