@@ -75,7 +75,7 @@ export const SummaryFrame = Type.Object(
   {
     $id: 'SummaryFrame',
     title: 'SummaryFrame',
-    description: 'A new summary, to those who watch its window: when anything in it but `from` and `to` has changed. ' +
+    description: 'A new summary, to those who watch its window: when anything in it but `to` has changed; `from` does so every minute. ' +
       'To a connection that gets every event it comes right after the last one that it counts.'
   }
 )

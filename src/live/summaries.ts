@@ -1,6 +1,7 @@
 /**
  * Watched windows: each is summed up at most about once a second for all who watch it, when events have come and as time
- * goes by. A summary has changed if anything in it has but `from` and `to`, which move by themselves.
+ * goes by. A summary has changed if anything in it has but `to`: `from` moves once a minute, and who loads a time series beside it
+ * has to know the same one.
  */
 import type { Summary, TimeWindow } from '../../schemas/index.ts'
 import type { Aggregator, EventStore } from '../backends/backend.ts'
@@ -127,7 +128,7 @@ export class Summaries {
   }
 
   #update(watched: WatchedWindow, summary: Summary): void {
-    const figures = JSON.stringify({ ...summary, from: undefined, to: undefined })
+    const figures = JSON.stringify({ ...summary, to: undefined })
     if (figures === watched.figures) return
     watched.figures = figures
     watched.changedAt = this.now()

@@ -6,7 +6,7 @@ import { promisify } from 'node:util'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import t, { type Test } from 'tap'
 import { EVENT_TYPES, TIME_WINDOWS, type Event as ActivityEvent, type Summary, type TimeSeries, type TimeWindow } from '../../schemas/index.ts'
-import { HOUR, MINUTE } from '../backends/test-clock.ts'
+import { HOUR, MINUTE, TestClock } from '../backends/test-clock.ts'
 import { anEvent, startApp, startServer } from '../harness.ts'
 import { ServerProcess } from '../server-process.ts'
 import { noChromium, openChromium } from './chromium.ts'
@@ -127,11 +127,13 @@ t.test('a dashboard', { skip: noChromium, timeout: 290_000 }, async (t) => {
         await page.locator('#chart-table-open').click()
         shown = (await page.locator('#table-rows tr').evaluateAll((rows: any[]) => rows.map((row) => [...row.children].slice(1).map(({ textContent }) => textContent))))
           .map((row: string[]) => row.map(number)).filter((row: number[]) => row[4] > 0)
-        if (window === '24h') t.same(await findFaults(page, '#table-dialog'), [], 'with the table open')
         await page.keyboard.press('Escape')
       }
       t.pass(`the chart of ${window}`)
     }
+    await page.locator('#chart-table-open').click()
+    t.same(await findFaults(page, '#table-dialog'), [], 'with the table open')
+    await page.keyboard.press('Escape')
     t.match(await page.locator('#chart canvas').evaluate((canvas: any) => canvas.width), /^\d{3,}$/)
 
     const row = page.locator('#tail .row').first()
@@ -155,6 +157,22 @@ t.test('a dashboard', { skip: noChromium, timeout: 290_000 }, async (t) => {
     t.same(await findFaults(page), [], 'in dark, on a phone')
     t.equal(await page.evaluate(() => document.documentElement.scrollWidth), 375, 'nothing reaches over the edge')
     t.equal(asked.filter((path) => path === '/analytics/summary').length, 1, 'summaries are not polled')
+  })
+
+  t.test('the chart of another window is loaded after minutes in which nothing happened', async (t) => {
+    const clock = new TestClock()
+    const { port } = await startServer(t, {}, { clock })
+    const service = new Service(`http://localhost:${port}/`)
+    await service.send([anEvent({ timestamp: new Date(clock.wall()).toISOString() })])
+    let connections = 0
+    const page = await openPage(t, browser, 'about:blank')
+    page.on('websocket', () => { connections++ })
+    await page.goto(service.url)
+    await page.locator('#chart[aria-label*="per minute"]').waitFor()
+    clock.advance(3 * MINUTE)
+    await page.locator('.card[data-window="24h"] button').click()
+    await page.locator('#chart[aria-label*="per hour"]').waitFor()
+    t.equal(connections, 1, 'not by connecting anew')
   })
 
   t.test('the live events can be filtered, held and walked through', async (t) => {

@@ -99,6 +99,19 @@ t.test('a window that moves on changes without new events', async (t) => {
   t.equal(totals().at(-1), 0)
 })
 
+t.test('where a window begins changes every minute, with the same figures as well', async (t) => {
+  const rig = createWatchRig()
+  await rig.send(rig.events(2))
+  await passTurns()
+  const { session, peer } = open(rig)
+  session.receive(WATCH)
+  await passTurns()
+  await rig.pass(3 * MINUTE)
+  const told = peer.framesOf('summary').map(({ summary }) => summary as Summary)
+  t.same(told.map(({ total_events: total }) => total), [2, 2, 2, 2])
+  t.same(told.map(({ from }) => Date.parse(from) - Date.parse(told[0].from)), [0, 1, 2, 3].map((minutes) => minutes * MINUTE))
+})
+
 t.test('right after the events that it counts, and before those it does not', async (t) => {
   const rig = createWatchRig()
   const { session, peer } = open(rig)
