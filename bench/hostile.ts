@@ -9,18 +9,11 @@ import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
-import { parseArgs } from 'node:util'
 import { brotliCompressSync } from 'node:zlib'
 import { freePort } from '../cluster/redis-process.ts'
+import { readFlags } from './harness/flags.ts'
 
-const { values } = parseArgs({
-  options: {
-    root: { type: 'string', default: join(import.meta.dirname, '..') },
-    seconds: { type: 'string', default: '8' },
-    attack: { type: 'string' },
-    port: { type: 'string' }
-  }
-})
+const flags = readFlags({ root: join(import.meta.dirname, '..'), seconds: 8, attack: '', port: 0 })
 
 const MIB = 1024 * 1024
 
@@ -55,8 +48,8 @@ const ATTACKS: Record<string, (port: number) => Socket[]> = {
 }
 
 /** This very script is started anew to attack, so that its own work does not look like waiting. */
-if (values.attack !== undefined) {
-  ATTACKS[values.attack](Number(values.port))
+if (flags.attack !== '') {
+  ATTACKS[flags.attack](flags.port)
   await delay(600_000) // until it is ended
 }
 
@@ -77,7 +70,7 @@ function ask(port: number, bytes: string | Buffer): Promise<number | undefined> 
 console.log('| peer | memory before, at most (MiB) | longest wait of others (ms) | one-event POSTs of others answered |\n|---|---|---|---|')
 for (const name of Object.keys(ATTACKS)) {
   const port = await freePort()
-  const server = spawn(process.execPath, ['src/server.ts'], { cwd: values.root, env: { PATH: process.env.PATH, PORT: String(port), HOST: '127.0.0.1', LOG_LEVEL: 'silent' }, stdio: 'inherit' })
+  const server = spawn(process.execPath, ['src/server.ts'], { cwd: flags.root, env: { PATH: process.env.PATH, PORT: String(port), HOST: '127.0.0.1', LOG_LEVEL: 'silent' }, stdio: 'inherit' })
   while (await ask(port, get('/health')) === undefined) await delay(50)
   for (let i = 0; i < 10; i++) await ask(port, post(JSON.stringify(Array.from({ length: 1000 }, () => anEvent('x'.repeat(3000))))))
   const resident = () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${server.pid}/status`, 'utf8'))![1]) / 1024
@@ -88,7 +81,7 @@ for (const name of Object.keys(ATTACKS)) {
   let longest = 0
   let sent = 0
   let taken = 0
-  const end = performance.now() + Number(values.seconds) * 1000
+  const end = performance.now() + flags.seconds * 1000
   while (performance.now() < end) {
     const started = performance.now()
     sent++

@@ -5,23 +5,21 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import { RedisCluster } from './redis-cluster.ts'
 import { redisObstacle } from './redis-process.ts'
+import { readNumbers } from '../scripts/arguments.ts'
 
-const { values } = parseArgs({
-  options: { masters: { type: 'string', default: '3' }, replicas: { type: 'string', default: '1' }, services: { type: 'string', default: '2' }, port: { type: 'string', default: '8080' } }
-})
+const { masters, replicas, services: count, port: firstPort } = readNumbers('cluster', { masters: 3, replicas: 1, services: 2, port: 8080 })
 const obstacle = redisObstacle()
 if (obstacle !== undefined) {
   console.error(`${obstacle}: install it first, as with \`apt-get install redis-server\``)
   process.exit(1)
 }
 
-const cluster = await RedisCluster.start({ masters: Number(values.masters), replicas: Number(values.replicas) })
+const cluster = await RedisCluster.start({ masters, replicas })
 console.log(`Redis Cluster: ${cluster.addresses.join(', ')}`)
-const services: ChildProcess[] = Array.from({ length: Number(values.services) }, (_, i) => {
-  const port = Number(values.port) + i
+const services: ChildProcess[] = Array.from({ length: count }, (_, i) => {
+  const port = firstPort + i
   console.log(`service: http://localhost:${port}`)
   return spawn(process.execPath, [join(import.meta.dirname, '../src/server.ts')], {
     stdio: ['ignore', 'ignore', 'inherit'],

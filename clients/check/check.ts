@@ -220,13 +220,27 @@ async function check(generator: Generator): Promise<string> {
   }
 }
 
-const { values: { 'no-skip': noSkip }, positionals: chosen } = parseArgs({ options: { 'no-skip': { type: 'boolean' } }, allowPositionals: true })
+/** What is asked for; on a mistake says how the command is used and ends the process. */
+function readArguments(): { noSkip: boolean, chosen: readonly string[] } {
+  const names = GENERATORS.map(({ name }) => name)
+  try {
+    const { values, positionals } = parseArgs({ options: { 'no-skip': { type: 'boolean', default: false } }, allowPositionals: true })
+    const unknown = positionals.find((name) => !names.includes(name))
+    if (unknown !== undefined) throw new Error(`There is no check of the name '${unknown}'.`)
+    return { noSkip: values['no-skip'], chosen: positionals }
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\nUsage: npm run sdk:check -- [--no-skip] [name ...]\nNames: ${names.join(', ')}\n`)
+    process.exit(1)
+  }
+}
+
+const { noSkip, chosen } = readArguments()
 for (const generator of GENERATORS.filter(({ name }) => chosen.length === 0 || chosen.includes(name))) {
   const missing = []
   for (const program of generator.needs) if (!await isThere(program)) missing.push(program)
   if (missing.length > 0) {
     console.log(`${generator.name}: skipped, needs ${missing.join(' and ')}`)
-    if (noSkip === true) process.exitCode = 1
+    if (noSkip) process.exitCode = 1
     continue
   }
   const started = performance.now()

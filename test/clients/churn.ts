@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { launchChromium, noChromium } from '../compat/chromium.ts'
-import { readNumbers } from '../faults/arguments.ts'
+import { readNumbers } from '../../scripts/arguments.ts'
 import { table } from '../faults/table.ts'
 import { runChurn, type ClientRow } from './churn-run.ts'
 

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { readNumbers } from './arguments.ts'
+import { readNumbers } from '../../scripts/arguments.ts'
 import { runFlips } from './flips-run.ts'
 import { table } from './table.ts'
 

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { readNumbers } from '../faults/arguments.ts'
+import { readNumbers } from '../../scripts/arguments.ts'
 import { runSoak, type Sample } from './soak-run.ts'
 
 const { minutes } = readNumbers('soak', { minutes: 10 })

@@ -1,4 +1,4 @@
-/** The arguments of the commands in this folder: whole numbers from 1 by name, each with a default. */
+/** The arguments of commands that take nothing but whole numbers, by name, each with a default. */
 import { parseArgs } from 'node:util'
 
 /** Reads them; where one is not valid it says how the command is used and ends the process. */
@@ -9,7 +9,7 @@ export function readNumbers<T extends Record<string, number>>(command: string, d
     const { values } = parseArgs({ options })
     return Object.fromEntries(Object.entries(defaults).map(([name, value]) => {
       const number = Number(values[name] ?? value)
-      if (!Number.isInteger(number) || number < 1) throw new Error(`--${name} must be a whole number from 1.`)
+      if (!Number.isInteger(number) || number < 0) throw new Error(`--${name} must be a whole number.`)
       return [name, number]
     })) as T
   } catch (error) {
