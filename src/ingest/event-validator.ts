@@ -27,6 +27,7 @@ export function isUserId(text: string): boolean {
 
 const ajv = new Ajv({
   ...OWN_SCHEMAS,
+  code: { optimize: true }, // it runs for each event of the slow path
   coerceTypes: false,
   removeAdditional: false,
   useDefaults: false,

@@ -7,7 +7,6 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import swaggerUi from '@fastify/swagger-ui'
 import { Type } from '@sinclair/typebox'
 import fp from 'fastify-plugin'
-import { Document, visit } from 'yaml'
 import packageJson from '../../package.json' with { type: 'json' }
 import { asyncApiDocument } from '../../schemas/asyncapi.ts'
 import { fitted, forReading, theme, uiConfig } from './docs-page.ts'
@@ -22,9 +21,10 @@ async function pretty(document: object): Promise<string> {
 
 /**
  * The same as YAML, every text in quotes: what is text to one version of YAML is a date or a truth value to another. It takes tens
- * of milliseconds, so it is made in two turns of the event loop. [LIMIT-3]
+ * of milliseconds, so it is made in two turns of the event loop. [LIMIT-3] Its library is loaded only where it is used.
  */
 async function yaml(document: object): Promise<string> {
+  const { Document, visit } = await import('yaml')
   await nextTurn()
   const tree = new Document(document, { aliasDuplicateObjects: false })
   visit(tree, {
