@@ -76,21 +76,72 @@ async function runShell(t: Test, commands: readonly string[]): Promise<string[]>
 
 const missing = ['bash', 'curl'].filter((program) => spawnSync(program, ['--version']).error !== undefined)
 
-t.test('the transcript is what happens', { skip: missing.length > 0 && `not installed: ${missing.join(', ')}` }, async (t) => {
-  const transcript = [...blocks('## Five minutes of proof'), ...blocks('## A rejected event')]
-  t.same(transcript.map(({ language }) => language),
-    ['sh', 'json', 'sh', 'json', 'sh', 'json', 'sh', 'json', 'sh', 'text', 'sh', 'json'], 'each command with its output')
-
-  const server = new ServerProcess(t, { LOG_LEVEL: 'info' })
-  const port = await server.port()
-  const commands = transcript.filter((_, index) => index % 2 === 0).map(({ text }) => text.replaceAll('localhost:8080', `127.0.0.1:${port}`))
-  const outputs = await runShell(t, commands)
-  t.equal(outputs.length, commands.length)
-  for (const [index, output] of outputs.entries()) {
-    const { language, text } = transcript[2 * index + 1]
-    if (language === 'text') t.match(output, pattern(text))
-    else t.ok(matches(JSON.parse(text), JSON.parse(output)), `${commands[index]}\nprints ${output}\nand not ${text}`)
+/** Runs a command that goes on and on, until what it has printed is enough. */
+async function runUntil(t: Test, command: string, enough: (output: string) => boolean, onFirst: () => Promise<unknown> = async () => {}): Promise<string> {
+  const shell = spawn('bash', ['-c', `exec ${command}`], { stdio: ['ignore', 'pipe', 'ignore'], timeout: 30_000 })
+  t.teardown(() => shell.kill('SIGKILL'))
+  let output = ''
+  for await (const chunk of shell.stdout.setEncoding('utf8')) {
+    if (output === '') await onFirst()
+    output += chunk
+    if (enough(output)) shell.kill('SIGTERM')
   }
+  return output
+}
+
+t.test('with one service, from its start to its end', async (t) => {
+  const server = new ServerProcess(t)
+  const port = await server.port()
+
+  t.test('the transcript is what happens', { skip: missing.length > 0 && `not installed: ${missing.join(', ')}` }, async (t) => {
+    const transcript = [...blocks('## Five minutes of proof'), ...blocks('## A rejected event')]
+    t.same(transcript.map(({ language }) => language),
+      ['sh', 'json', 'sh', 'json', 'sh', 'json', 'sh', 'json', 'sh', 'text', 'sh', 'json'], 'each command with its output')
+
+    const commands = transcript.filter((_, index) => index % 2 === 0).map(({ text }) => text.replaceAll('localhost:8080', `127.0.0.1:${port}`))
+    const outputs = await runShell(t, commands)
+    t.equal(outputs.length, commands.length)
+    for (const [index, output] of outputs.entries()) {
+      const { language, text } = transcript[2 * index + 1]
+      if (language === 'text') t.match(output, pattern(text))
+      else t.ok(matches(JSON.parse(text), JSON.parse(output)), `${commands[index]}\nprints ${output}\nand not ${text}`)
+    }
+  })
+
+  t.test('the SSE examples follow and resume', { skip: missing.length > 0 && `not installed: ${missing.join(', ')}` }, async (t) => {
+    const [follow, resume] = blocks('### Server-Sent Events, with curl')
+    const here = (command: string) => command.replaceAll('localhost:8080', `127.0.0.1:${port}`)
+    const send = (...events: Event[]) => fetch(`http://127.0.0.1:${port}/events`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(events) })
+    const data = (output: string) => [...output.matchAll(/^data: (.*)\n/gm)].map(([, text]) => JSON.parse(text) as Event)
+
+    const purchase = anEvent({ event_type: 'purchase' })
+    const first = await runUntil(t, here(follow.text), (output) => data(output).length > 0, () => send(anEvent(), purchase))
+    t.match(data(first), [purchase], 'only what the filter lets through')
+    const lastId = first.match(/^id: (.+)$/gm)!.at(-1)!.slice('id: '.length)
+
+    const missed = [anEvent(), anEvent({ event_type: 'signup' })]
+    await send(...missed)
+    const second = await runUntil(t, here(resume.text).replace('<the last id you saw>', lastId), (output) => data(output).length >= missed.length)
+    t.match(data(second), missed, 'what came after it, and only that')
+    t.equal(data(second).length, missed.length)
+  })
+
+  t.test('the WebSocket example does what is printed', async (t) => {
+    const [{ text: program }, { text: printed }] = blocks('### WebSocket')
+    const file = join(t.testdir(), 'live.mjs')
+    writeFileSync(file, program.replaceAll('localhost:8080', `127.0.0.1:${port}`))
+    const child = spawn(process.execPath, [file], { stdio: ['ignore', 'pipe', 'inherit'], timeout: 30_000 })
+    t.teardown(() => child.kill('SIGKILL'))
+    const lines: string[] = []
+    const expected = printed.trimEnd().split('\n')
+    for await (const chunk of child.stdout.setEncoding('utf8')) {
+      lines.push(...String(chunk).split('\n').filter((line) => line !== ''))
+      if (lines.length === expected.length) server.child.kill('SIGTERM')
+    }
+    t.equal(lines.length, expected.length + 1)
+    for (const line of expected) t.ok(lines.some((candidate) => pattern(line).test(candidate)), line)
+    t.match(lines.at(-1), /^closed 1001/)
+  })
 })
 
 t.test('what differs from the transcript is noticed', async (t) => {
@@ -113,58 +164,6 @@ t.test('npm start starts it, and whoever stops npm stops it', { timeout: 60_000 
   server.child.kill('SIGTERM')
   t.equal(await server.exit, 0)
   await t.rejects(fetch(`http://127.0.0.1:${port}/health/ready`))
-})
-
-t.test('the WebSocket example does what is printed', async (t) => {
-  const [{ text: program }, { text: printed }] = blocks('### WebSocket')
-  const server = new ServerProcess(t)
-  const port = await server.port()
-  const file = join(t.testdir(), 'live.mjs')
-  writeFileSync(file, program.replaceAll('localhost:8080', `127.0.0.1:${port}`))
-  const child = spawn(process.execPath, [file], { stdio: ['ignore', 'pipe', 'inherit'], timeout: 30_000 })
-  t.teardown(() => child.kill('SIGKILL'))
-  const lines: string[] = []
-  const expected = printed.trimEnd().split('\n')
-  for await (const chunk of child.stdout.setEncoding('utf8')) {
-    lines.push(...String(chunk).split('\n').filter((line) => line !== ''))
-    if (lines.length === expected.length) server.child.kill('SIGTERM')
-  }
-  t.equal(lines.length, expected.length + 1)
-  for (const line of expected) t.ok(lines.some((candidate) => pattern(line).test(candidate)), line)
-  t.match(lines.at(-1), /^closed 1001/)
-})
-
-/** Runs a command that goes on and on, until what it has printed is enough. */
-async function runUntil(t: Test, command: string, enough: (output: string) => boolean, onFirst: () => Promise<unknown> = async () => {}): Promise<string> {
-  const shell = spawn('bash', ['-c', `exec ${command}`], { stdio: ['ignore', 'pipe', 'ignore'], timeout: 30_000 })
-  t.teardown(() => shell.kill('SIGKILL'))
-  let output = ''
-  for await (const chunk of shell.stdout.setEncoding('utf8')) {
-    if (output === '') await onFirst()
-    output += chunk
-    if (enough(output)) shell.kill('SIGTERM')
-  }
-  return output
-}
-
-t.test('the SSE examples follow and resume', { skip: missing.length > 0 && `not installed: ${missing.join(', ')}` }, async (t) => {
-  const [follow, resume] = blocks('### Server-Sent Events, with curl')
-  const server = new ServerProcess(t)
-  const port = await server.port()
-  const here = (command: string) => command.replaceAll('localhost:8080', `127.0.0.1:${port}`)
-  const send = (...events: Event[]) => fetch(`http://127.0.0.1:${port}/events`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(events) })
-  const data = (output: string) => [...output.matchAll(/^data: (.*)\n/gm)].map(([, text]) => JSON.parse(text) as Event)
-
-  const purchase = anEvent({ event_type: 'purchase' })
-  const first = await runUntil(t, here(follow.text), (output) => data(output).length > 0, () => send(anEvent(), purchase))
-  t.match(data(first), [purchase], 'only what the filter lets through')
-  const lastId = first.match(/^id: (.+)$/gm)!.at(-1)!.slice('id: '.length)
-
-  const missed = [anEvent(), anEvent({ event_type: 'signup' })]
-  await send(...missed)
-  const second = await runUntil(t, here(resume.text).replace('<the last id you saw>', lastId), (output) => data(output).length >= missed.length)
-  t.match(data(second), missed, 'what came after it, and only that')
-  t.equal(data(second).length, missed.length)
 })
 
 t.test('the table of settings is that of the schema', async (t) => {
