@@ -14,10 +14,10 @@ const root = join(import.meta.dirname, '..')
 const run = promisify(execFile)
 const keys = { WRITE_KEY: 'writer', READ_KEY: 'reader' }
 
-/** Packs what is in a folder of this project; the path of the archive. */
-async function pack(folder: string, destination: string, ...options: string[]): Promise<string> {
-  const { stdout } = await run('npm', ['pack', '--silent', '--pack-destination', destination, ...options], { cwd: folder })
-  return join(destination, stdout.trim())
+/** Packs what is in some folders, as npm publishes it; the paths of the archives. */
+async function pack(folders: readonly string[], destination: string): Promise<string[]> {
+  const { stdout } = await run('npm', ['pack', '--silent', '--pack-destination', destination, ...folders])
+  return stdout.trim().split('\n').map((name) => join(destination, name))
 }
 
 /** A folder elsewhere in which the package is installed without a network, made of a copy of what it is made of. */
@@ -31,7 +31,7 @@ async function install(t: Test): Promise<string> {
   await symlink(join(root, 'node_modules'), join(copy, 'node_modules'))
 
   const modules = Object.keys(clientJson.dependencies).concat('openapi-typescript-helpers').map((name) => join(root, 'node_modules', name))
-  const archives = await Promise.all([pack(join(copy, 'clients/typescript'), copy), ...modules.map((folder) => pack(folder, copy, '--ignore-scripts'))])
+  const archives = await pack([join(copy, 'clients/typescript'), ...modules], copy)
   const consumer = join(copy, 'consumer')
   await run('npm', ['install', '--offline', '--no-audit', '--ignore-scripts', ...archives.map((path) => `file:${path}`)], { cwd: consumer })
   return consumer

@@ -3,7 +3,8 @@ import { makeFolder } from '../backends/journal/rig.ts'
 import { runFlips } from './flips-run.ts'
 
 const FLIPS = 200
-const ROWS = 40
+/** With fewer, all pages of the file are in the write-ahead log as well, and a flip in the file hits nothing. */
+const ROWS = 150
 
 t.test('a flipped bit in any file: right answers, a refusal, or a line and a new epoch', { timeout: 280_000 }, async (t) => {
   const seed = Date.now() % 1_000_000
@@ -12,5 +13,6 @@ t.test('a flipped bit in any file: right answers, a refusal, or a line and a new
   t.same(failures, [], `seed ${seed}`)
   const tallies = [...byFile.values()]
   t.equal(tallies.reduce((sum, { right, refused, leftOut }) => sum + right + refused + leftOut, 0), FLIPS)
+  t.ok(tallies.some(({ refused }) => refused > 0), 'some were refused, and salvaged')
   t.ok((byFile.get('events.db')?.flips ?? 0) > 20 && (byFile.get('events.db-wal')?.flips ?? 0) > 20)
 })
