@@ -1,7 +1,8 @@
 /** Which group an entry belongs to. One that is full, and has as many pages as it may, gives half of its entries to a new one. */
-import { giveHalf, ownerOf, SHARES } from '../shares/shares'
+import { giveHalf, loadShares, ownerOf, saveShares, SHARES } from '../shares/shares'
 import { build, divide, grow, isFullOfLive, LEAST_PAGES, MOST_PAGES, pagesOf, preparePicks } from './group'
-import { GROUPS } from './memory'
+import { GROUPS, STATE } from './memory'
+import { loadPages, savePages } from './pages'
 
 const GROUP_BYTES: usize = 32
 
@@ -14,6 +15,20 @@ export function begin(): void {
     store<u16>(SHARES + 2 * number, <u16>number)
     newGroup()
   }
+}
+
+/** Writes to the memory what is kept outside of it, so that a copy of the memory is the whole table. */
+export function save(): void {
+  saveShares(STATE)
+  savePages(STATE + 8)
+  store<u32>(STATE + 20, groups)
+}
+
+/** Takes over a table whose memory has been copied into this one, in the place of `begin`. */
+export function restore(): void {
+  loadShares(STATE)
+  loadPages(STATE + 8)
+  groups = load<u32>(STATE + 20)
 }
 
 /** Where the groups end, which lie one after the other. */

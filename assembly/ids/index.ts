@@ -9,7 +9,7 @@ import { search } from './line'
 import { FATES, HASHES, IDS, KEY, LINES } from './memory'
 import { sipHash } from './siphash'
 
-export { begin } from './directory'
+export { begin, restore, save } from './directory'
 export { MOST_IDS, KEY, IDS, HASHES, FATES } from './memory'
 export { setLive } from './line'
 export { pageCount, pagesTaken } from './pages'

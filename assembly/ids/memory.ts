@@ -7,6 +7,8 @@
 export const MOST_IDS: u32 = 256
 /** Two random 64-bit numbers, by which ids are hashed. */
 export const KEY: usize = 1024
+/** Where `save` writes what is kept outside of the memory, for a copy of it to be a whole table: 32 bytes. */
+export const STATE: usize = 2048
 /** Ids, 16 bytes each. */
 export const IDS: usize = 4096
 /** Their hashes, 16 bytes each: the remainder, then the rest. */

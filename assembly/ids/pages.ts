@@ -10,6 +10,20 @@ let pages: u32 = 0
 let free: u32 = NONE
 let freePages: u32 = 0
 
+/** Writes to the memory what is kept outside of it: 12 bytes. */
+export function savePages(at: usize): void {
+  store<u32>(at, pages)
+  store<u32>(at, free, 4)
+  store<u32>(at, freePages, 8)
+}
+
+/** Takes over what `savePages` has written. */
+export function loadPages(at: usize): void {
+  pages = load<u32>(at)
+  free = load<u32>(at, 4)
+  freePages = load<u32>(at, 8)
+}
+
 /** Pages that hold entries. */
 export function pageCount(): u32 {
   return pages - freePages

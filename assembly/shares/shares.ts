@@ -11,6 +11,16 @@ const LEAST_SHIFT: u64 = 17
 /** Bits of a share's number that are left out for now. */
 let shift: u64 = MOST_SHIFT
 
+/** Writes to the memory what is kept outside of it: 8 bytes. */
+export function saveShares(at: usize): void {
+  store<u64>(at, shift)
+}
+
+/** Takes over what `saveShares` has written. */
+export function loadShares(at: usize): void {
+  shift = load<u64>(at)
+}
+
 /**
  * The share of a hash, by its upper 32 bits. The last share is twice as large as the first, and those between lie evenly between,
  * so that owners do not fill all at the same time: at every moment there is one that is full next.

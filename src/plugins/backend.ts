@@ -22,6 +22,7 @@ function logReport(log: FastifyBaseLogger, report: JournalReport): void {
   const { type, ...fields } = report
   if (type === 'replaying') log.info(fields, 'reading the journal')
   else if (type === 'replayed') log.info(fields, 'the journal has been read')
+  else if (type === 'checkpoint') log.info(fields, 'a checkpoint has been made')
   else if (type === 'recovered') log.info('the journal can be written again')
   else if (type === 'cautious') log.info('the clock is over an hour from the newest events: nothing is forgotten for an hour; if the clock is wrong, set it and restart')
   else if (type === 'failed') log.error(fields, 'the journal cannot be written: events are refused until it can')

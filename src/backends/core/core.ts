@@ -8,10 +8,12 @@ import type { Batch, Verdict } from '../batch.ts'
 import { describeClock } from './clock/clock-health.ts'
 import type { ClockReading } from './clock/clock-reading.ts'
 import { CoreClock } from './clock/core-clock.ts'
+import { readImage, writeImage, type ImageLayout, type ImageSource, type WriteBytes } from './core-image.ts'
 import { instant, series, summarize, windowBounds } from './counts/summaries.ts'
 import { HORIZON_MINUTES } from './dedup/generations.ts'
 import { Intake, type Capacities, type Reservation } from './intake.ts'
 import type { EventLog } from './log/event-log.ts'
+import { Restoration } from './restoration.ts'
 import { userCounts } from './users/user-counts.ts'
 import { UserRanking } from './users/user-ranking.ts'
 
@@ -25,15 +27,15 @@ export class MemoryCore {
   readonly #clock: CoreClock
   readonly #capacities: Capacities
   #intake: Intake
-  /** Whether events of an earlier run are still to be restored: until then ids neither come nor go. */
-  #isRestoring: boolean
+  /** As long as events of an earlier run are still to be restored: until then ids neither come nor go. */
+  #restoration: Restoration | undefined
 
   /** @param newest of a history that goes on, when its newest events were taken; they are to be restored */
   constructor(clock: Clock, capacities: Capacities, newest?: ClockReading) {
     this.#clock = new CoreClock(clock, newest)
     this.#capacities = capacities
     this.#intake = new Intake(capacities, this.#clock.now)
-    this.#isRestoring = newest !== undefined
+    if (newest !== undefined) this.#restoration = new Restoration(this.#intake)
   }
 
   /** The core's now, in milliseconds since 1970. */
@@ -101,20 +103,51 @@ export class MemoryCore {
 
   restore(batch: Batch, arrival: ClockReading, logged: boolean): void {
     this.upkeep(batch.count)
-    this.#intake.restore(batch, arrival, logged)
+    this.#restoration!.restore(batch, arrival, logged)
+  }
+
+  /** Takes events into the log alone, since the image that the core has become counts them already. */
+  restoreLog(batch: Batch, arrival: ClockReading): void {
+    this.#restoration!.restoreLog(batch, arrival)
+  }
+
+  /**
+   * Writes what has been restored so far, but for the log, as an image. Returns how that is to be read; undefined, and nothing is written,
+   * where it would not be the whole truth.
+   * @param newest when the newest restored event was taken
+   */
+  writeImage(newest: ClockReading, write: WriteBytes): ImageLayout | undefined {
+    const { dedup, activity } = this.#intake
+    const { isPlain, late } = this.#restoration!
+    if (!isPlain) return undefined
+    while (!activity.isCurrent) this.upkeep(0)
+    dedup.setTime(newest)
+    dedup.expire()
+    return writeImage(this.#intake, late, write)
+  }
+
+  /**
+   * Becomes what an image says, so that what it counts has not to be restored. Where that fails the core stays as it was.
+   * @throws RangeError where the image is of another kind of core, or of a later time; whatever the source throws
+   */
+  async readImage(layout: ImageLayout, source: ImageSource): Promise<void> {
+    const intake = new Intake(this.#capacities, this.#clock.read())
+    const restoration = new Restoration(intake)
+    await readImage(intake, restoration, layout, source)
+    this.#intake = intake
+    this.#restoration = restoration
   }
 
   /** Everything has been restored. */
   restored(): void {
-    this.#intake.restored()
-    this.#isRestoring = false
+    this.#restoration = undefined
   }
 
   /** Forgets everything, to be restored once more, and makes an opening time now, though that is earlier. [TIME-4] */
   restart(openingTime: number): void {
     this.#clock.startAnew(openingTime)
     this.#intake = new Intake(this.#capacities, this.#clock.now)
-    this.#isRestoring = true
+    this.#restoration = new Restoration(this.#intake)
   }
 
   /** A summary as of now. */
@@ -170,7 +203,7 @@ export class MemoryCore {
     const now = this.#clock.read()
     const budget = UPKEEP + 2 * extra
     this.#intake.setTime(now, this.#clock.disputed, budget)
-    if (this.#isRestoring) return now
+    if (this.#restoration !== undefined) return now
     this.#intake.dedup.setTime({ wall: now, elapsed: this.#clock.elapsed })
     if (this.#clock.mayForget) this.#intake.dedup.expire()
     return now

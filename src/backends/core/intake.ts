@@ -3,14 +3,12 @@
  * Every call judges or takes a whole batch in one synchronous turn, so that nobody ever sees an id without its event. [DEDUP-3]
  */
 import { Verdict, type Batch } from '../batch.ts'
-import type { ClockReading } from './clock/clock-reading.ts'
 import { MinuteWindows } from './counts/minute-windows.ts'
 import { DedupIndex } from './dedup/dedup-index.ts'
 import { dryRun } from './dedup/dry-run.ts'
 import { IdSet } from './dedup/id-set.ts'
 import { STRIDE } from './dedup/id-shard.ts'
 import { EventLog } from './log/event-log.ts'
-import { HIDDEN } from './log/segment.ts'
 import { ClockDispute } from './clock/clock-dispute.ts'
 import { BatchUsers } from './users/batch-users.ts'
 import { KeyedHash, viewOf } from './users/keyed-hash.ts'
@@ -52,8 +50,6 @@ export class Intake {
   #pending: IdSet | undefined
   #now: number
   #dispute: ClockDispute | undefined
-  /** Restored ids none of whose events counts in a window; undefined until the first is. */
-  #restoredLate: IdSet | undefined
 
   constructor({ dedupCapacity, userCapacity, logBytes }: Capacities, now: number) {
     this.#now = now
@@ -66,6 +62,11 @@ export class Intake {
       const bytes = viewOf(Buffer.from(user))
       return this.users.hash(bytes, 0, bytes.byteLength)
     })
+  }
+
+  /** The time, as it was last set. */
+  get now(): number {
+    return this.#now
   }
 
   /**
@@ -93,7 +94,7 @@ export class Intake {
         for (let i = from; i < to; i++) if (this.#claim(batch, bytes, i)) this.#countStride(batch, bytes, i, i + 1)
       }
     }
-    this.log.append(batch, this.#batchUsers.columns.hashes, this.#now)
+    this.logBatch(batch, this.#now)
   }
 
   /**
@@ -130,9 +131,9 @@ export class Intake {
   /** The second half: counts what was reserved, and writes the verdicts. */
   commit(batch: Batch, reservation: Reservation): void {
     this.#endReservation(batch, reservation)
-    this.#count(batch)
+    this.count(batch)
     this.#batchUsers.forgetUncounted(reservation.users)
-    this.log.append(batch, this.#batchUsers.columns.hashes, this.#now)
+    this.logBatch(batch, this.#now)
   }
 
   /** Takes back every reservation that was not committed; these are all of them, with their batches. O(ids reserved). */
@@ -159,29 +160,25 @@ export class Intake {
     return this.#pending?.has(i) === true
   }
 
-  /**
-   * Takes events once more that were taken in an earlier run, whatever the capacities are now. An id counts in windows once,
-   * however often they hold it: the first event that counts wins, further ones keep their positions in the log and are in no
-   * page. [TIME-4]
-   * @param arrival when they were taken
-   * @param logged whether the batch has the events' bytes, for the log
-   */
-  restore(batch: Batch, arrival: ClockReading, logged: boolean): void {
-    this.dedup.setTime(arrival)
-    for (let from = 0; from < batch.count; from += STRIDE) this.#restoreStride(batch, from, Math.min(from + STRIDE, batch.count))
-    this.#count(batch)
-    if (!logged) return
-    for (let i = 0; i < batch.count; i++) {
-      if (batch.verdicts[i] !== Verdict.Duplicate) continue
-      batch.verdicts[i] = Verdict.Accepted
-      batch.types[i] = HIDDEN
+  /** Counts the events of a batch that were claimed before, whether their users are within capacity or not, and writes their verdicts. */
+  count(batch: Batch): void {
+    const bytes = this.#begin(batch)
+    for (let from = 0; from < batch.count; from += STRIDE) {
+      const to = Math.min(from + STRIDE, batch.count)
+      this.#batchUsers.prefetch(batch, bytes, from, to)
+      this.#countStride(batch, bytes, from, to)
     }
-    this.log.append(batch, this.#batchUsers.columns.hashes, arrival.wall)
   }
 
-  /** Everything has been restored. */
-  restored(): void {
-    this.#restoredLate = undefined
+  /** Finds the users of a batch, for the log. */
+  findUsers(batch: Batch): void {
+    const bytes = this.#begin(batch)
+    for (let from = 0; from < batch.count; from += STRIDE) this.#batchUsers.prefetch(batch, bytes, from, Math.min(from + STRIDE, batch.count))
+  }
+
+  /** Takes the events of a batch whose users were found last into the log. */
+  logBatch(batch: Batch, arrival: number): void {
+    this.log.append(batch, this.#batchUsers.columns.hashes, arrival)
   }
 
   /** Writes the verdicts that `append` would, and keeps nothing of the batch. [ING-4] */
@@ -238,39 +235,6 @@ export class Intake {
       const to = Math.min(from + STRIDE, count)
       pending.take(ids, from, to)
       for (let i = from; i < to; i++) if (verdicts[i] === Verdict.Accepted) call(pending, i)
-    }
-  }
-
-  /** Claims the ids of the events `from .. to - 1`; Accepted is what then is to be counted. */
-  #restoreStride(batch: Batch, from: number, to: number): void {
-    const { ids, verdicts, times } = batch
-    this.dedup.claim(batch, from, to)
-    let late: IdSet | undefined
-    for (let i = from; i < to; i++) {
-      const isLate = !this.windows.holds(times[i])
-      // Most are new and count, and are not asked about; but one that was late and then forgotten may come again.
-      if (verdicts[i] === Verdict.Accepted && !isLate && !this.dedup.hasForgotten) continue
-      if (late === undefined) {
-        late = this.#restoredLate ??= new IdSet()
-        late.take(ids, from, to)
-      }
-      if (verdicts[i] === Verdict.Duplicate) {
-        this.dedup.refresh(ids, i * 4) // it is remembered from its last arrival on [DEDUP-2]
-        if (!late.has(i)) continue
-        verdicts[i] = Verdict.Accepted
-      }
-      if (isLate) late.add(i)
-      else late.delete(i)
-    }
-  }
-
-  /** Counts the events of a batch that were claimed before, whether their users are within capacity or not. */
-  #count(batch: Batch): void {
-    const bytes = this.#begin(batch)
-    for (let from = 0; from < batch.count; from += STRIDE) {
-      const to = Math.min(from + STRIDE, batch.count)
-      this.#batchUsers.prefetch(batch, bytes, from, to)
-      this.#countStride(batch, bytes, from, to)
     }
   }
 

@@ -6,6 +6,7 @@ import { dirname, resolve } from 'node:path'
 export const JOURNAL_FILE = 'events.db'
 export const LOCK_FILE = 'lock.db'
 export const MARK_FILE = 'high-water-mark'
+export const CHECKPOINT_FILE = 'checkpoint'
 
 /**
  * Makes a folder, and what is missing above it, one after the other: some file systems never end a recursive mkdir. The names

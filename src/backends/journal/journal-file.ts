@@ -2,12 +2,13 @@
  * The journal's database file, as the writing thread sees it: opened, appended to, shortened at its old end, and opened anew
  * after a failure. Every call is synchronous and may wait for the disk.
  */
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 import { RefusedError } from '../backend.ts'
 import type { ClockReading } from '../core/clock/clock-reading.ts'
+import { dropCheckpoint, readHead, type CheckpointHead } from './checkpoint-file.ts'
 import { SqliteConnection, type Commit, type Sync } from './connection.ts'
 import { damageOf } from './damage.ts'
-import { identityOf, syncFolder } from './folder.ts'
+import { CHECKPOINT_FILE, identityOf, syncFolder } from './folder.ts'
 import { HighWaterMark, isCurrent } from './high-water-mark.ts'
 import { historyOf } from './history.ts'
 import { checkLayout, isBlank, prepareLayout } from './layout.ts'
@@ -43,6 +44,8 @@ export interface Found {
   oldest: Oldest | undefined
   /** Why the epoch is a new one, or what was left out: one line; undefined where all is as it was. */
   notice: string | undefined
+  /** A checkpoint of these very rows. */
+  checkpoint: CheckpointHead | undefined
 }
 
 /** A file that is open. */
@@ -108,7 +111,14 @@ export class JournalFile {
     const oldest = this.#rows.oldest()
     const first = Number(this.#connection.meta().get('first'))
     if (oldest !== undefined && oldest.position !== first) throw this.#damage(`events ${first} to ${oldest.position - 1} are missing`)
-    return { epoch: this.#epoch, end: this.#rows.end, newest: this.#rows.newest() ?? { wall: 0, elapsed: 0 }, oldest, notice: this.#notice }
+    return {
+      epoch: this.#epoch,
+      end: this.#rows.end,
+      newest: this.#rows.newest() ?? { wall: 0, elapsed: 0 },
+      oldest,
+      notice: this.#notice,
+      checkpoint: this.#findCheckpoint()
+    }
   }
 
   /** Commits rows, all or none. */
@@ -124,7 +134,7 @@ export class JournalFile {
   }
 
   /** Copies the write-ahead log into the file if it has grown long; a reader may keep it from being begun anew. */
-  checkpoint(): void {
+  copyLog(): void {
     if (this.#index.isLong()) this.#connection.db.exec('PRAGMA wal_checkpoint(PASSIVE)')
   }
 
@@ -141,7 +151,8 @@ export class JournalFile {
 
   /** Gives rows from the future the time `wall`, see `retimeRows`. [TIME-4] */
   retime(wall: number): void {
-    retimeRows(this.#connection, wall, () => this.checkpoint())
+    dropCheckpoint(this.#checkpoint) // it may count them by their former time
+    retimeRows(this.#connection, wall, () => this.copyLog())
   }
 
   /**
@@ -232,6 +243,20 @@ export class JournalFile {
     })
     this.#note({}, true)
     this.#isBegun = true
+  }
+
+  /** The checkpoint, if it is one of these very rows; any other is deleted. */
+  #findCheckpoint(): CheckpointHead | undefined {
+    const head = this.#notice === undefined ? readHead(this.#checkpoint) : undefined
+    if (head !== undefined && head.epoch === this.#epoch && head.position <= this.#rows.end && this.#rows.checksumAt(head.position) === head.checksum) {
+      return head
+    }
+    dropCheckpoint(this.#checkpoint)
+    return undefined
+  }
+
+  get #checkpoint(): string {
+    return join(dirname(this.#options.file), CHECKPOINT_FILE)
   }
 
   /** Writes the high-water mark. */

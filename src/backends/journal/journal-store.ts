@@ -2,6 +2,7 @@
  * The journal backend's store, in the main thread: puts batches into the commit queue, answers readers from the core, and
  * understands what the writing thread answers.
  */
+import { join } from 'node:path'
 import type { Worker } from 'node:worker_threads'
 import type { StoreHealth } from '../../../schemas/index.ts'
 import {
@@ -13,12 +14,23 @@ import { MemoryCore } from '../core/core.ts'
 import type { Capacities } from '../core/intake.ts'
 import { formatCursor } from '../core/log/cursor.ts'
 import { MemoryAggregator, MemoryStore } from '../memory.ts'
+import { dropCheckpoint, withImage, type CheckpointHead } from './checkpoint-file.ts'
+import { Checkpoints } from './checkpoints.ts'
 import { CommitQueue, verdictOf } from './commit-queue.ts'
+import { CHECKPOINT_FILE } from './folder.ts'
 import type { Found } from './journal-file.ts'
 import type { WriterAnswer, WriterRequest } from './messages.ts'
 import { Replay } from './replay.ts'
 import type { JournalReport } from './report.ts'
 import { Retention } from './retention.ts'
+
+/** Where a store's files are, and how much it may hold. */
+export interface StoreOptions extends Capacities {
+  /** Folder of the journal; made if it does not exist. */
+  directory: string
+  /** Events from one checkpoint to the next; a test passes fewer. */
+  checkpointInterval?: number
+}
 
 /** The store of one journal. */
 export class JournalStore implements EventStore {
@@ -26,20 +38,23 @@ export class JournalStore implements EventStore {
   readonly memory: MemoryStore
   readonly counts: MemoryAggregator
   readonly #core: MemoryCore
+  readonly #options: StoreOptions
   readonly #worker: Worker
   readonly #report: (report: JournalReport) => void
   readonly #queue: CommitQueue
   readonly #replay: Replay
+  #checkpoints: Checkpoints | undefined
   readonly #exited: Promise<void>
   #retention: Retention
   #isClosed = false
 
   /** @param worker the writing thread, which has found this in the file */
-  constructor(clock: Clock, capacities: Capacities, report: (report: JournalReport) => void, worker: Worker, found: Found) {
+  constructor(clock: Clock, options: StoreOptions, report: (report: JournalReport) => void, worker: Worker, found: Found) {
+    this.#options = options
     this.#worker = worker
     this.#report = report
     this.#retention = new Retention(found.oldest)
-    this.#core = new MemoryCore(clock, capacities, found.oldest && found.newest)
+    this.#core = new MemoryCore(clock, options, found.oldest && found.newest)
     this.memory = new MemoryStore(this.#core, found.epoch)
     this.counts = new MemoryAggregator(this.#core, this.memory)
     this.#queue = new CommitQueue({
@@ -52,7 +67,7 @@ export class JournalStore implements EventStore {
       cursor: () => this.memory.head,
       counted: () => this.memory.announce()
     })
-    this.#replay = new Replay(this.#core, found, (request) => this.#ask(request), report)
+    this.#replay = new Replay(this.#core, found, (request) => this.#ask(request), report, (head) => this.#takeCheckpoint(head))
     this.#exited = new Promise((resolve) => worker.once('exit', () => resolve()))
     worker.on('message', (answer: WriterAnswer) => this.#receive(answer))
     worker.on('error', (error) => this.#loseWriter(`the writing thread failed: ${(error as Error).message}`))
@@ -131,6 +146,8 @@ export class JournalStore implements EventStore {
       return
     }
     if (!this.#core.mayForget) return
+    this.#checkpoints ??= this.#startCheckpoints()
+    this.#checkpoints.maintain(this.#core.log.next)
     const request = this.#retention.next(this.#core.reading(), this.#core.log.first)
     if (request !== undefined) this.#ask(request)
   }
@@ -139,6 +156,7 @@ export class JournalStore implements EventStore {
     const wasClosed = this.#isClosed
     this.#isClosed = true
     this.#replay.stop()
+    await this.#checkpoints?.stop()
     if (!wasClosed) {
       while (this.#queue.isBusy) await this.#queue.commitEnded()
       this.#ask({ type: 'close' })
@@ -192,8 +210,29 @@ export class JournalStore implements EventStore {
     }
   }
 
+  #startCheckpoints(): Checkpoints {
+    const { directory, dedupCapacity, userCapacity, logBytes, checkpointInterval } = this.#options
+    const task = { directory, dedupCapacity, userCapacity, logBytes, epoch: this.#replay.found.epoch }
+    return new Checkpoints(task, this.#replay.countedTo, this.#report, checkpointInterval)
+  }
+
+  /** Makes the core what a checkpoint says; false, and the checkpoint is deleted, where it is of no use. */
+  async #takeCheckpoint({ layout }: CheckpointHead): Promise<boolean> {
+    const file = join(this.#options.directory, CHECKPOINT_FILE)
+    try {
+      await withImage(file, (image) => this.#core.readImage(layout, image))
+      return true
+    } catch (error) {
+      dropCheckpoint(file)
+      this.#report({ type: 'warning', detail: `the checkpoint is of no use, and all rows are read: ${(error as Error).message}` })
+      return false
+    }
+  }
+
   /** The newest rows are of a time that has not come: they get the present one, and all is read again by that. [TIME-4] */
   async #retime(): Promise<void> {
+    await this.#checkpoints?.stop()
+    this.#checkpoints = undefined
     while (this.#queue.isBusy) await this.#queue.commitEnded()
     this.#report({ type: 'warning', detail: 'the newest events are from the future by a clock that has been the same for a minute: they get the present time, and the journal is read again' })
     this.#replay.askForRetiming()

@@ -5,19 +5,16 @@
 import { Worker } from 'node:worker_threads'
 import type { Interval, Summary, TimeSeries, TimeWindow, UserCounts } from '../../../schemas/index.ts'
 import { RefusedError, type Aggregator, type Backend, type Clock } from '../backend.ts'
-import type { Capacities } from '../core/intake.ts'
 import type { Sync } from './connection.ts'
 import type { Found } from './journal-file.ts'
-import { JournalStore } from './journal-store.ts'
+import { JournalStore, type StoreOptions } from './journal-store.ts'
 import type { WriterAnswer, WriterOptions } from './messages.ts'
 import type { JournalReport } from './report.ts'
 import { HORIZON } from './retention.ts'
 
 /** What a journal backend is made of. */
-export interface JournalOptions extends Capacities {
+export interface JournalOptions extends StoreOptions {
   clock: Clock
-  /** Folder of the journal; made if it does not exist. */
-  directory: string
   sync: Sync
   report?: (report: JournalReport) => void
   /** The script of the writing thread; a test passes one whose disk fails. */

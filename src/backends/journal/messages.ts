@@ -20,8 +20,8 @@ export interface WriterOptions {
 
 /** What the main thread asks for. */
 export type WriterRequest =
-  /** One more slice of the replay. */
-  | { type: 'replay' }
+  /** One more slice of the replay, in which rows before a position are read for the log alone. */
+  | { type: 'replay', countedTo: number }
   | { type: 'commit', rows: Row[] }
   /** Rows of a later time than this are from the future, and get it. [TIME-4] */
   | { type: 'retime', wall: number }

@@ -5,6 +5,7 @@
 import { RefusedError } from '../backend.ts'
 import { Batch } from '../batch.ts'
 import type { MemoryCore } from '../core/core.ts'
+import type { CheckpointHead } from './checkpoint-file.ts'
 import type { Found } from './journal-file.ts'
 import type { WriterRequest } from './messages.ts'
 import type { JournalReport } from './report.ts'
@@ -23,18 +24,31 @@ export class Replay {
   readonly #core: MemoryCore
   readonly #ask: (request: WriterRequest) => void
   readonly #report: (report: JournalReport) => void
+  readonly #takeCheckpoint: (head: CheckpointHead) => Promise<boolean>
   #found: Found
   #isRunning = true
   #end!: { resolve: () => void, reject: (error: Error) => void }
   #isFirst = true
   #startedAt = 0
+  /** Position up to which a checkpoint counts the events, and what was read since. */
+  #countedTo = 0
   #events = 0
   #reportedTenths = 0
   /** The present time, which the newest rows get where they are from the future. */
   #openingTime: number | undefined
 
-  /** @param ask hands a request to the writing thread */
-  constructor(core: MemoryCore, found: Found, ask: (request: WriterRequest) => void, report: (report: JournalReport) => void) {
+  /**
+   * @param ask hands a request to the writing thread
+   * @param takeCheckpoint makes the core what a checkpoint says; false where it is of no use
+   */
+  constructor(
+    core: MemoryCore,
+    found: Found,
+    ask: (request: WriterRequest) => void,
+    report: (report: JournalReport) => void,
+    takeCheckpoint: (head: CheckpointHead) => Promise<boolean>
+  ) {
+    this.#takeCheckpoint = takeCheckpoint
     this.#core = core
     this.#found = found
     this.#ask = ask
@@ -62,20 +76,29 @@ export class Replay {
     return this.#found.end - (this.#found.oldest?.position ?? this.#found.end)
   }
 
-  /** Asks for the first slices. */
-  start(): void {
-    this.#events = this.#reportedTenths = 0
+  /** Position up to which a checkpoint counts the events; 0 where none does. */
+  get countedTo(): number {
+    return this.#countedTo
+  }
+
+  /** Takes a checkpoint over, if there is one, and asks for the first slices. */
+  async start(): Promise<void> {
+    const { checkpoint } = this.#found
+    this.#countedTo = this.#events = this.#reportedTenths = 0
     this.#startedAt = performance.now()
-    for (let i = 0; i < SLICES_AHEAD; i++) this.#ask({ type: 'replay' })
+    if (checkpoint !== undefined && await this.#takeCheckpoint(checkpoint)) this.#countedTo = checkpoint.position
+    if (!this.#isRunning) return
+    for (let i = 0; i < SLICES_AHEAD; i++) this.#ask({ type: 'replay', countedTo: this.#countedTo })
   }
 
   /** Restores a slice, and asks for a further one. */
-  restore({ position, wall, elapsed, logged, batch: columns }: Slice): void {
+  restore({ position, wall, elapsed, logged, isCounted, batch: columns }: Slice): void {
     if (!this.#isRunning) return
-    this.#ask({ type: 'replay' })
+    this.#ask({ type: 'replay', countedTo: this.#countedTo })
     if (logged && this.#core.log.next === 0) this.#core.log.startAt(position)
     const batch = Batch.from(columns)
-    this.#core.restore(batch, { wall, elapsed }, logged)
+    if (isCounted) this.#core.restoreLog(batch, { wall, elapsed })
+    else this.#core.restore(batch, { wall, elapsed }, logged)
     this.#events = position + batch.count - this.#found.oldest!.position
     const tenths = Math.floor(10 * this.#events / this.total)
     if (tenths === this.#reportedTenths) return
@@ -90,7 +113,8 @@ export class Replay {
     this.#isRunning = false
     this.#end.resolve()
     if (!this.#core.mayForget) this.#report({ type: 'cautious' })
-    this.#report({ type: 'replayed', events: this.total, seconds: (performance.now() - this.#startedAt) / 1000 })
+    const checkpointed = Math.max(0, this.#countedTo - (this.#found.oldest?.position ?? 0))
+    this.#report({ type: 'replayed', events: this.total - checkpointed, checkpointed, seconds: (performance.now() - this.#startedAt) / 1000 })
   }
 
   /** The newest rows are of a time that has not come; until they have got the present one and all is read again, the past is not known. */

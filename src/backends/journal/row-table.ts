@@ -102,11 +102,10 @@ export class RowTable {
   }
 
   /**
-   * Every row from a position on, in order, up to `end`; events from `eventsFrom` on.
+   * Every row from a position on, in order, up to `end`, at which a row ends; events from `eventsFrom` on.
    * @throws RefusedError where a row is missing or is not what was written
    */
-  * read(from: number, eventsFrom: number): Generator<StoredRow> {
-    const { end } = this
+  * read(from: number, eventsFrom: number, end = this.end): Generator<StoredRow> {
     let expected: number | undefined
     const parts = [
       [`SELECT ${FIGURES}, columns FROM rows WHERE position >= ? AND position < ? ORDER BY position`, from, Math.min(eventsFrom, end)],

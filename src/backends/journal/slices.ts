@@ -20,18 +20,20 @@ export interface Slice extends ClockReading {
   position: number
   /** Whether `bytes` holds the events, and not only the user ids. */
   logged: boolean
+  /** Whether a checkpoint counts them already. */
+  isCounted: boolean
   batch: Batch
 }
 
 /** Puts rows together into slices. */
-export function * slices(rows: Iterable<StoredRow>): Generator<Slice> {
+export function * slices(rows: Iterable<StoredRow>, isCounted = false): Generator<Slice> {
   let gathered: StoredRow[] = []
   let count = 0
   let bytes = 0
   for (const row of rows) {
     const first = gathered[0]
     if (first !== undefined && (count >= SLICE_EVENTS || bytes >= SLICE_BYTES || !isAlike(first, row))) {
-      yield join(gathered)
+      yield join(gathered, isCounted)
       gathered = []
       count = bytes = 0
     }
@@ -39,7 +41,7 @@ export function * slices(rows: Iterable<StoredRow>): Generator<Slice> {
     count += row.count
     bytes += row.columns.length + (row.events?.length ?? 0)
   }
-  if (gathered.length > 0) yield join(gathered)
+  if (gathered.length > 0) yield join(gathered, isCounted)
 }
 
 function isAlike(a: StoredRow, b: StoredRow): boolean {
@@ -50,7 +52,7 @@ function minute(time: number): number {
   return Math.floor(time / MINUTE)
 }
 
-function join(rows: readonly StoredRow[]): Slice {
+function join(rows: readonly StoredRow[], isCounted: boolean): Slice {
   const { position } = rows[0]
   const { wall, elapsed, events } = rows[rows.length - 1]
   const count = rows.reduce((sum, row) => sum + row.count, 0)
@@ -81,5 +83,5 @@ function join(rows: readonly StoredRow[]): Slice {
       eventAt += lengths[i] + 1
     }
   })
-  return { position, wall, elapsed, logged: events !== undefined, batch }
+  return { position, wall, elapsed, logged: events !== undefined, isCounted, batch }
 }

@@ -84,7 +84,7 @@ class Writer {
     if (this.#isEnded) return
     if (request.type === 'close') this.#close()
     else if (request.type === 'recover') this.#recover()
-    else if (request.type === 'replay') this.#replay()
+    else if (request.type === 'replay') this.#replay(request)
     else if (!this.#failed) this.#change(request)
   }
 
@@ -99,10 +99,10 @@ class Writer {
     else if (request.type === 'retime') this.#retime(request)
   }
 
-  #replay(): void {
+  #replay({ countedTo }: WriterRequest & { type: 'replay' }): void {
     if (this.#isReplayed) return
     try {
-      this.#slices ??= this.#startReplay()
+      this.#slices ??= this.#startReplay(countedTo)
       const { done, value } = this.#slices.next()
       if (done) {
         this.#slices = undefined
@@ -117,13 +117,15 @@ class Writer {
     }
   }
 
-  #startReplay(): Iterator<Slice> {
+  * #startReplay(countedTo: number): Generator<Slice> {
     const { logBytes, horizon, wall } = this.#options
-    const { newest } = this.#file.found()
+    const { rows } = this.#file
+    const newest = rows.newest() ?? { wall: 0, elapsed: 0 }
     // What the newest row needed, whatever time it is now: whether the clock is right is not known yet. [TIME-4]
-    const needed = this.#file.rows.positionAfter({ wall: Math.min(wall, newest.wall) - horizon, elapsed: newest.elapsed - horizon })
-    const logged = this.#file.rows.positionOfNewest(logBytes)
-    return slices(this.#file.rows.read(Math.min(needed, logged), logged))
+    const needed = rows.positionAfter({ wall: Math.min(wall, newest.wall) - horizon, elapsed: newest.elapsed - horizon })
+    const logged = rows.positionOfNewest(logBytes)
+    if (logged < countedTo) yield * slices(rows.read(logged, logged, countedTo), true)
+    yield * slices(rows.read(Math.max(countedTo, Math.min(needed, logged)), logged))
   }
 
   #commit({ rows }: WriterRequest & { type: 'commit' }): void {
@@ -136,7 +138,7 @@ class Writer {
     const memory = rows[0].columns.buffer as ArrayBuffer
     this.#answer({ type: 'committed', memory }, [memory])
     try {
-      this.#file.checkpoint()
+      this.#file.copyLog()
     } catch (error) {
       // Without room nothing is lost: SQLite copies from the write-ahead log again, from where a copy last succeeded.
       if (isFull(error)) this.#answer({ type: 'warning', detail: `the write-ahead log could not be copied: ${describeError(error)}` })

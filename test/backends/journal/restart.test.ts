@@ -192,8 +192,8 @@ t.test('a journal is refused once, whatever was asked for ahead', async (t) => {
     close: () => {}
   }
   serveJournal(port as unknown as MessagePort, { directory, sync: 'full', logBytes: 1 << 20, horizon: 1, wall: Date.now() })
-  handle({ type: 'replay' })
-  handle({ type: 'replay' })
+  handle({ type: 'replay', countedTo: 0 })
+  handle({ type: 'replay', countedTo: 0 })
   handle({ type: 'close' })
   t.same(answers, ['opened', 'refused'])
 })

@@ -37,8 +37,13 @@ export class Reports {
     for (;;) {
       const found = this.all.find((report) => report.type === type)
       if (found !== undefined) return found
-      await new Promise<void>((resolve) => { this.#wake = resolve })
+      await this.next()
     }
+  }
+
+  /** Resolves with the next report. */
+  next(): Promise<void> {
+    return new Promise((resolve) => { this.#wake = resolve })
   }
 }
 

@@ -29,6 +29,9 @@ const USERS = SLOT_WORDS - 1
 
 if (EVENTS + TYPES > USERS) throw new RangeError('a slot has no room for so many types')
 
+/** Words of a minute that is saved. */
+export const SAVED_WORDS = 1 + TYPES
+
 /**
  * A ring of counters for consecutive buckets; each slot is stamped with one more than the bucket it stands for. A slot lies in one
  * line of the cache, since events of a week are of any minute by turns.
@@ -78,6 +81,25 @@ class BucketRing {
   users(bucket: number): number {
     const at = this.#slotOf(bucket)
     return this.#words[at + STAMP] === bucket + 1 ? this.#words[at + USERS] : 0
+  }
+
+  /** Adds events of each type to a bucket. */
+  add(bucket: number, counts: Uint32Array): void {
+    this.#turnTo(bucket)
+    for (let type = 0; type < TYPES; type++) this.#words[this.#at + EVENTS + type] += counts[type]
+  }
+
+  /** Counts a user in a bucket. */
+  addUserTo(bucket: number): void {
+    this.#turnTo(bucket)
+    this.addUser()
+  }
+
+  /** The buckets from one on that have been counted in, in order. */
+  bucketsFrom(first: number): number[] {
+    const buckets: number[] = []
+    for (let at = STAMP; at < this.#words.length; at += SLOT_WORDS) if (this.#words[at] > first) buckets.push(this.#words[at] - 1)
+    return buckets.sort((a, b) => a - b)
   }
 
   /** Adds the events of a bucket to `totals` and returns their sum. */
@@ -139,6 +161,29 @@ export class MinuteWindows {
   /** Sets the time, by which `holds` decides. */
   advance(now: number): void {
     ({ first: this.#first, last: this.#last } = countedSpan(now))
+  }
+
+  /** The events of each minute that a window can reach: the minute, and how many of each type. */
+  save(): Uint32Array {
+    const minutes = this.#minutes.bucketsFrom(this.#first / MINUTE)
+    return Uint32Array.from(minutes.flatMap((minute) => [minute, ...this.minute(minute).byType]))
+  }
+
+  /** Counts what was saved, as far as a window still reaches it; users come by `restoreUser`. */
+  load(minutes: Uint32Array, newest: number): void {
+    for (let at = 0; at < minutes.length; at += SAVED_WORDS) {
+      const minute = minutes[at]
+      if (minute * MINUTE < this.#first) continue
+      const counts = minutes.subarray(at + 1, at + SAVED_WORDS)
+      this.#minutes.add(minute, counts)
+      this.#hours.add(Math.floor(minute / 60), counts)
+    }
+    this.#newest = newest
+  }
+
+  /** Counts a user that was last seen at this time, which `load` has counted events of. */
+  restoreUser(lastSeen: number): void {
+    this.#minutes.addUserTo(Math.floor(lastSeen / MINUTE))
   }
 
   /** Whether an event of this time counts in a window. */

@@ -5,7 +5,7 @@
  */
 import { Verdict, type Batch } from '../../batch.ts'
 import type { ClockReading } from '../clock/clock-reading.ts'
-import { Generations } from './generations.ts'
+import { Generations, type SavedGenerations } from './generations.ts'
 import { IdTable, shardsFor } from './id-table.ts'
 import { STRIDE } from './id-shard.ts'
 
@@ -24,6 +24,14 @@ const WALK_MINUTES = 24 * 60
 /** Fewest lines that are walked at a time, and most: a millisecond. */
 const FEWEST_LINES = 64
 const MOST_LINES = 16_384
+
+/** What an index is beside the images of its table. */
+export interface SavedIds {
+  capacity: number
+  generations: SavedGenerations
+  /** Bytes of each image. */
+  images: readonly number[]
+}
 
 /** All ids that are remembered. */
 export class DedupIndex {
@@ -60,6 +68,24 @@ export class DedupIndex {
   /** Whether any id was ever forgotten. */
   get hasForgotten(): boolean {
     return this.#generations.hasForgotten
+  }
+
+  /** What there is to be kept of it; the images are views that last until ids are added. */
+  save(): { saved: SavedIds, images: readonly Uint8Array[] } {
+    const { images } = this.#table
+    return { saved: { capacity: this.capacity, generations: this.#generations.save(), images: images.map(({ length }) => length) }, images }
+  }
+
+  /**
+   * Becomes an index that was saved; to be called while it holds no ids. `fill` writes the images, one after the other.
+   * @throws RangeError where that one had another capacity
+   */
+  async load({ capacity, generations, images }: SavedIds, fill: (memory: Uint8Array) => Promise<void>): Promise<void> {
+    if (capacity !== this.capacity) throw new RangeError('these are the ids of an index of another capacity')
+    await this.#table.takeImages(images, fill)
+    this.#generations.load(generations)
+    this.#minute = this.#generations.minute
+    this.#live()
   }
 
   /** Sets the time at which ids arrive from now on. Never goes back. */

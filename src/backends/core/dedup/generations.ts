@@ -29,12 +29,23 @@ interface Generation {
   last: ClockReading
 }
 
+/** The generations as they can be written down. */
+export interface SavedGenerations {
+  live: readonly Generation[]
+  now: ClockReading
+  stamp: number
+  resting: number
+  restingLonger: number
+  lost?: ClockReading
+  hasForgotten: boolean
+}
+
 /** The generations of all ids that are known. */
 export class Generations {
   /** Most ids of one. */
   readonly most: number
   /** Oldest first. */
-  readonly #live: Generation[] = []
+  #live: Generation[] = []
   #newest: Generation | undefined
   #now: ClockReading = { wall: 0, elapsed: 0 }
   #size = 0
@@ -50,6 +61,32 @@ export class Generations {
   /** @param most ids of a generation */
   constructor(most: number) {
     this.most = most
+  }
+
+  /** What `load` takes. */
+  save(): SavedGenerations {
+    return {
+      live: this.#live,
+      now: this.#now,
+      stamp: this.#stamp,
+      resting: this.#resting,
+      restingLonger: this.#restingLonger,
+      lost: this.#lost,
+      hasForgotten: this.#hasForgotten
+    }
+  }
+
+  /** Becomes what was saved; the walk through all ids begins anew. */
+  load({ live, now, stamp, resting, restingLonger, lost, hasForgotten }: SavedGenerations): void {
+    this.#live = live.map((generation) => ({ ...generation }))
+    this.#newest = this.#live.at(-1)
+    this.#now = now
+    this.#size = live.reduce((sum, { count }) => sum + count, 0)
+    this.#stamp = stamp
+    this.#resting = resting
+    this.#restingLonger = restingLonger
+    this.#lost = lost
+    this.#hasForgotten = hasForgotten
   }
 
   /** Ids known. */

@@ -12,6 +12,16 @@ export class IdSet {
     this.#shard.setLive(STAMP, STAMP)
   }
 
+  /** See `IdShard`. */
+  get image(): Uint8Array {
+    return this.#shard.image
+  }
+
+  /** See `IdShard`. */
+  takeImage(bytes: number, fill: (memory: Uint8Array) => Promise<void>): Promise<void> {
+    return this.#shard.takeImage(bytes, fill)
+  }
+
   /** Takes the ids `from .. to - 1`, a stride at the most, and brings what they need into the cache. */
   take(ids: Uint32Array, from: number, to: number): void {
     this.#from = from

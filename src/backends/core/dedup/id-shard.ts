@@ -8,6 +8,7 @@ import { readFileSync } from 'node:fs'
 /** Lines of a page; a line of 64 bytes holds seven ids. */
 const PAGE_LINES = 1024
 const LINE_BYTES = 64
+const WASM_PAGE_BYTES = 1 << 16
 
 /** Most ids that are handed over together, so that their lines can be prefetched. */
 export const STRIDE = 256
@@ -19,6 +20,8 @@ export const HASH_WORDS = 4
 interface Exports {
   memory: WebAssembly.Memory
   begin(): void
+  save(): void
+  restore(): void
   hash(ids: number): void
   prefetch(hashes: number): void
   setLive(first: number, last: number): void
@@ -53,6 +56,22 @@ export class IdShard {
     if (this.#table.MOST_IDS.value !== STRIDE) throw new RangeError('a stride is not what the table takes')
     fill(new Uint8Array(this.#table.memory.buffer, this.#table.KEY.value, 16))
     this.#table.begin()
+    this.#look()
+  }
+
+  /** All of its memory, which is the whole table; a view that lasts until ids are added. */
+  get image(): Uint8Array {
+    this.#table.save()
+    return new Uint8Array(this.#table.memory.buffer)
+  }
+
+  /** Becomes the table that has such an image; to be called while it holds no ids. `fill` writes the image. */
+  async takeImage(bytes: number, fill: (memory: Uint8Array) => Promise<void>): Promise<void> {
+    const { memory } = this.#table
+    if (bytes % WASM_PAGE_BYTES !== 0 || bytes < memory.buffer.byteLength) throw new RangeError('this is no image of a table')
+    memory.grow((bytes - memory.buffer.byteLength) / WASM_PAGE_BYTES)
+    await fill(new Uint8Array(memory.buffer))
+    this.#table.restore()
     this.#look()
   }
 

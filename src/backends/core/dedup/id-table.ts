@@ -45,6 +45,17 @@ export class IdTable {
     return this.#shards.reduce((sum, { lines }) => sum + lines, 0)
   }
 
+  /** The image of each shard, see `IdShard`. */
+  get images(): Uint8Array[] {
+    return this.#shards.map((shard) => shard.image)
+  }
+
+  /** Becomes the table that has such images; their bytes say how many there are. */
+  async takeImages(bytes: readonly number[], fill: (memory: Uint8Array) => Promise<void>): Promise<void> {
+    if (bytes.length !== this.#shards.length) throw new RangeError('this is the image of a table with another number of shards')
+    for (const [s, shard] of this.#shards.entries()) await shard.takeImage(bytes[s], fill)
+  }
+
   /** See `IdShard`. */
   setLive(first: number, last: number): void {
     for (const shard of this.#shards) shard.setLive(first, last)

@@ -105,6 +105,35 @@ export class UserActivity {
     if (this.#watchers > 0) this.#counted.push(user)
   }
 
+  /** Every hour that the longest window reaches, in order; to be asked when `isCurrent`. */
+  get hours(): number[] {
+    return [...this.#hours.keys()].filter((hour) => hour >= this.#windows[LONGEST].base).sort((a, b) => a - b)
+  }
+
+  /** The users of an hour, each with how many events, in pairs; some users more than once. O(entries). */
+  save(hour: number): Uint32Array {
+    const counts = this.#hours.get(hour)!
+    const pairs = new Uint32Array(2 * counts.length)
+    const words = this.#users.words
+    for (let entry = 0; entry < counts.length; entry++) {
+      const user = counts.userAt(entry)
+      const at = this.#users.recordOf(user)
+      pairs[2 * entry] = user
+      pairs[2 * entry + 1] = words[at + HOUR] === hour && words[at + ENTRY] === entry ? words[at + HOUR_COUNT] : counts.countAt(entry)
+    }
+    return pairs
+  }
+
+  /** Counts a user's events of an hour that the longest window reaches, as they were saved. */
+  restore(user: number, hour: number, events: number): void {
+    let counts = this.#hours.get(hour)
+    if (counts === undefined) this.#hours.set(hour, counts = new HourCounts(hour))
+    counts.set(counts.append(user), events)
+    const words = this.#users.words
+    const totals = this.#users.recordOf(user) + TOTALS
+    for (let w = 0; w <= LONGEST; w++) if (hour >= this.#windows[w].base) words[totals + w] += events
+  }
+
   /** Sets the time and takes off at most `budget` entries of hours that have left a window. Returns `isCurrent`. */
   advance(now: number, budget: number): boolean {
     if (now < this.#quietUntil && this.#fold === undefined) return true
