@@ -11,6 +11,7 @@ function makeTurns() {
   const turns = new LongTurns((callback) => next.push(callback))
   const begun: string[] = []
   return {
+    turns,
     begun,
     take: (name: string) => { turns.next().then(() => begun.push(name), t.error) },
     /** Lets a turn pass, and what it resolves happen. */
@@ -46,6 +47,26 @@ t.test('a turn that nobody waits for is free again', async (t) => {
   t.same(begun, ['a', 'b'], 'which is taken now')
   await pass()
   t.same(begun, ['a', 'b', 'c'])
+})
+
+t.test('turns are left to those who connect, but not all', async (t) => {
+  const { turns, begun, take, pass } = makeTurns()
+  for (const name of ['a', 'b', 'c']) take(name)
+  for (let i = 0; i < 20; i++) {
+    turns.noteConnection()
+    await pass()
+  }
+  t.same(begun, ['a'], 'as long as somebody connects')
+  await pass()
+  t.same(begun, ['a', 'b'])
+  for (let i = 0; i < 64; i++) {
+    turns.noteConnection()
+    await pass()
+  }
+  t.same(begun, ['a', 'b'])
+  turns.noteConnection()
+  await pass()
+  t.same(begun, ['a', 'b', 'c'], 'but not for ever')
 })
 
 t.test('who has gone while waiting is not answered, and holds up nobody', async (t) => {
