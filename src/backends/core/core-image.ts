@@ -26,9 +26,8 @@ export interface ImageLayout {
   /** The newest timestamp counted, and words of the minutes. */
   newest: number
   minutes: number
-  /** Users, and for each piece of them the bytes of their names. */
-  users: number
-  names: readonly number[]
+  /** Pieces of the users: how many, and the bytes of their names. */
+  users: readonly (readonly [number, number])[]
   /** Each hour, and the entries that it has. */
   hours: readonly (readonly [number, number])[]
 }
@@ -55,12 +54,12 @@ export function writeImage({ dedup, windows, users, activity, now }: Intake, lat
 
   // Users get the numbers 0, 1, … in the image.
   const numbers = new Uint32Array(users.limit)
-  const names: number[] = []
+  const pieces: [number, number][] = []
   let count = 0
   let piece: { lastSeen: number[], lengths: number[], names: Buffer[] } = { lastSeen: [], lengths: [], names: [] }
   const flush = (): void => {
     const text = Buffer.concat(piece.names)
-    names.push(text.length)
+    pieces.push([piece.names.length, text.length])
     write(bytesOf(Float64Array.from(piece.lastSeen)))
     write(bytesOf(Uint16Array.from(piece.lengths)))
     write(text)
@@ -83,7 +82,7 @@ export function writeImage({ dedup, windows, users, activity, now }: Intake, lat
     write(bytesOf(pairs))
     return [hour, pairs.length / 2] as const
   })
-  return { now, types: EVENT_TYPES, ids, late: lateImage?.length, newest: windows.newest, minutes: minutes.length, users: count, names, hours }
+  return { now, types: EVENT_TYPES, ids, late: lateImage?.length, newest: windows.newest, minutes: minutes.length, users: pieces, hours }
 }
 
 /**
@@ -102,20 +101,20 @@ export async function readImage(intake: Intake, restoration: Restoration, layout
   windows.load(minutes, layout.newest)
 
   const firstHour = activity.firstHourOf(TIME_WINDOWS.length - 1)
-  const numbers = new Int32Array(layout.users).fill(-1)
-  for (let from = 0, piece = 0; from < layout.users; from += PIECE, piece++) {
-    const count = Math.min(PIECE, layout.users - from)
+  const numbers: number[] = []
+  for (const [count, nameBytes] of layout.users) {
     const lastSeen = new Float64Array(count)
     const lengths = new Uint16Array(count)
-    const names = Buffer.allocUnsafe(layout.names[piece])
+    const names = Buffer.allocUnsafe(nameBytes)
     for (const part of [bytesOf(lastSeen), bytesOf(lengths), names]) await read(part)
     const view = viewOf(names)
     for (let i = 0, at = 0; i < count; at += lengths[i++]) {
+      const number = numbers.push(-1) - 1
       if (Math.floor(lastSeen[i] / HOUR) < firstHour) continue // no window reaches this user any more
       const user = users.add(users.hash(view, at, at + lengths[i]), view, at, at + lengths[i], Infinity)
       users.setLastSeen(user, lastSeen[i])
       windows.restoreUser(lastSeen[i])
-      numbers[from + i] = user
+      numbers[number] = user
     }
   }
   for (const [hour, entries] of layout.hours) {

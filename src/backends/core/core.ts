@@ -55,6 +55,11 @@ export class MemoryCore {
     return { wall, elapsed: Math.floor(this.#clock.elapsed) }
   }
 
+  /** Whether the clock is behind the newest event of before the start, and it is not known yet which of the two is wrong. [TIME-4] */
+  get isBehind(): boolean {
+    return this.#clock.isBehind
+  }
+
   /** Whether old events may be forgotten for good. [TIME-4] */
   get mayForget(): boolean {
     return this.#clock.mayForget

@@ -11,7 +11,7 @@ import type { ImageLayout, ImageSource } from '../core/core-image.ts'
 import { syncFolder } from './folder.ts'
 
 /** Another one with every change of what an image holds or means; the table of ids is told by its program. */
-const VERSION = `1-${crc32(readFileSync(new URL('../core/dedup/id-table.wasm', import.meta.url)))}`
+const VERSION = `2-${crc32(readFileSync(new URL('../core/dedup/id-table.wasm', import.meta.url)))}`
 
 /** Bytes after the JSON: length of the image, its checksum, length of the JSON, its checksum, and a word by which the file is known. */
 const TRAILER_BYTES = 24

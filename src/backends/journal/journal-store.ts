@@ -145,9 +145,9 @@ export class JournalStore implements EventStore {
       this.#retime()
       return
     }
-    if (!this.#core.mayForget) return
     this.#checkpoints ??= this.#startCheckpoints()
     this.#checkpoints.maintain(this.#core.log.next)
+    if (!this.#core.mayForget) return
     const request = this.#retention.next(this.#core.reading(), this.#core.log.first)
     if (request !== undefined) this.#ask(request)
   }
@@ -216,8 +216,12 @@ export class JournalStore implements EventStore {
     return new Checkpoints(task, this.#replay.countedTo, this.#report, checkpointInterval)
   }
 
-  /** Makes the core what a checkpoint says; false, and the checkpoint is deleted, where it is of no use. */
+  /**
+   * Makes the core what a checkpoint says; false where that is not to be relied upon. Where it is damaged it is deleted. A clock that is
+   * behind the newest row may still turn out to be right, and then older events count than those of the checkpoint. [TIME-4]
+   */
   async #takeCheckpoint({ layout }: CheckpointHead): Promise<boolean> {
+    if (this.#core.isBehind) return false
     const file = join(this.#options.directory, CHECKPOINT_FILE)
     try {
       await withImage(file, (image) => this.#core.readImage(layout, image))

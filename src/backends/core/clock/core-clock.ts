@@ -92,6 +92,11 @@ export class CoreClock {
     return Math.max(1, Math.ceil((SETTLE_TIME - this.#held(this.#leap)) / 1000))
   }
 
+  /** Whether the clock has been behind the newest row ever since the start. */
+  get isBehind(): boolean {
+    return this.#isBehindRows
+  }
+
   /** Whether old ids and rows may go: not in the first hour of a start whose clock was over an hour from the newest row. */
   get mayForget(): boolean {
     return this.#elapsed >= this.#cautiousUntil
