@@ -70,6 +70,11 @@ export class MemoryCore {
     return this.#clock.openingTime
   }
 
+  /** Ids that are remembered. */
+  get idCount(): number {
+    return this.#intake.dedup.size
+  }
+
   get log(): EventLog {
     return this.#intake.log
   }

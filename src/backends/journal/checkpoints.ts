@@ -7,8 +7,12 @@ import { Worker } from 'node:worker_threads'
 import type { CheckpointTask } from './checkpoint-thread.ts'
 import type { JournalReport } from './report.ts'
 
-/** Events after which there is to be another one: a start reads these in some seconds. */
+/**
+ * Events after which there is to be another one, at the least: a start reads these in some seconds. Where many ids are held it comes
+ * when an eighth as many events have, since each is written as a whole.
+ */
 const INTERVAL_EVENTS = 4_000_000
+const IDS_SHARE = 8
 
 /** The checkpoints of one journal. */
 export class Checkpoints {
@@ -33,9 +37,10 @@ export class Checkpoints {
   /**
    * Makes one, if it is due.
    * @param position after the newest row
+   * @param ids that are held
    */
-  maintain(position: number): void {
-    if (this.#worker !== undefined || position - this.#position < this.#interval) return
+  maintain(position: number, ids: number): void {
+    if (this.#worker !== undefined || position - this.#position < Math.max(this.#interval, ids / IDS_SHARE)) return
     const before = this.#position
     this.#position = position
     const obstacle = this.#obstacle()

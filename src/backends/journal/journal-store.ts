@@ -146,7 +146,7 @@ export class JournalStore implements EventStore {
       return
     }
     this.#checkpoints ??= this.#startCheckpoints()
-    this.#checkpoints.maintain(this.#core.log.next)
+    this.#checkpoints.maintain(this.#core.log.next, this.#core.idCount)
     if (!this.#core.mayForget) return
     const request = this.#retention.next(this.#core.reading(), this.#core.log.first)
     if (request !== undefined) this.#ask(request)
