@@ -186,8 +186,8 @@ export class JournalStore implements EventStore {
 
   #receive(answer: WriterAnswer): void {
     switch (answer.type) {
-      case 'slice': return this.#replay.restore(answer.slice)
-      case 'replayed': return this.#replay.finish()
+      case 'slice': return this.#replay.receive(answer.slice)
+      case 'replayed': return this.#replay.end()
       case 'committed': return this.#queue.committed(answer.memory)
       case 'failed':
         this.#queue.failed(answer.code)

@@ -34,6 +34,10 @@ export class Replay {
   #countedTo = 0
   #events = 0
   #reportedTenths = 0
+  /** Slices that have come and are not restored, and whether there are no more. */
+  readonly #received: Slice[] = []
+  #hasEnded = false
+  #immediate: NodeJS.Immediate | undefined
   /** The present time, which the newest rows get where they are from the future. */
   #openingTime: number | undefined
 
@@ -85,14 +89,40 @@ export class Replay {
   async start(): Promise<void> {
     const { checkpoint } = this.#found
     this.#countedTo = this.#events = this.#reportedTenths = 0
+    this.#hasEnded = false
     this.#startedAt = performance.now()
     if (checkpoint !== undefined && await this.#takeCheckpoint(checkpoint)) this.#countedTo = checkpoint.position
     if (!this.#isRunning) return
     for (let i = 0; i < SLICES_AHEAD; i++) this.#ask({ type: 'replay', countedTo: this.#countedTo })
   }
 
+  /**
+   * A slice has come. It is restored in a turn of its own, since the messages of a thread that answers at once would else leave no time
+   * for anybody who asks how far it is.
+   */
+  receive(slice: Slice): void {
+    this.#received.push(slice)
+    this.#schedule()
+  }
+
+  /** All slices have come. */
+  end(): void {
+    this.#hasEnded = true
+    this.#schedule()
+  }
+
+  #schedule(): void {
+    this.#immediate ??= setImmediate(() => {
+      this.#immediate = undefined
+      const slice = this.#received.shift()
+      if (slice !== undefined) this.#restore(slice)
+      if (this.#received.length > 0) this.#schedule()
+      else if (this.#hasEnded) this.#finish()
+    })
+  }
+
   /** Restores a slice, and asks for a further one. */
-  restore({ position, wall, elapsed, logged, isCounted, batch: columns }: Slice): void {
+  #restore({ position, wall, elapsed, logged, isCounted, batch: columns }: Slice): void {
     if (!this.#isRunning) return
     this.#ask({ type: 'replay', countedTo: this.#countedTo })
     if (logged && this.#core.log.next === 0) this.#core.log.startAt(position)
@@ -107,7 +137,7 @@ export class Replay {
   }
 
   /** The last slice has been restored. */
-  finish(): void {
+  #finish(): void {
     if (!this.#isRunning) return
     this.#core.restored()
     this.#isRunning = false
