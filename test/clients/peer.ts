@@ -72,6 +72,7 @@ export async function runPeer(task: PeerTask, onAnswer?: (answered: number) => v
     backoff,
     maxBatch: 20,
     maxDelay: 30,
+    maxQueue: count, // cut off so often, it sends more slowly than events come
     onReceipt: ({ accepted, duplicates }) => {
       result.accepted += accepted
       result.duplicates += duplicates
